@@ -1,0 +1,103 @@
+/**
+ * Every limit of P8, units in the names. `docs/limits.md` lists the same names and values; a test holds the two together.
+ */
+export const limits = {
+  // Requests
+  /** Largest value of a record. */
+  valueMaxBytes: 1_048_576,
+  /** Longest `{tag}` of a key, without the braces. */
+  tagMaxBytes: 64,
+  /** Longest request id. */
+  requestIdMaxBytes: 64,
+  /** Largest expiry of a record: 100 years. */
+  expiryMaxSeconds: 3_155_760_000,
+  /** Operations of one atomic group. */
+  groupMaxOperations: 1_024,
+  /** Encoded size of one atomic group, and so of one operation. */
+  groupMaxBytes: 4_194_304,
+  /** Largest COUNT of SCAN. */
+  scanMaxCount: 10_000,
+
+  // Protocol
+  /** Arguments of one RESP command. */
+  respArgumentsMaxCount: 8_192,
+  /** All bytes of one RESP command; of what is longer the bytes are skipped and the command is refused. */
+  respCommandMaxBytes: 8_388_608,
+  /** Longest RESP bulk that is skipped politely; a longer one closes the connection. */
+  respSkipMaxBytes: 536_870_912,
+  /** Longest inline RESP command. */
+  respInlineMaxBytes: 65_536,
+  /** Longest line of the line protocol: a value and what stands before it. */
+  lineMaxBytes: 1_049_600,
+
+  // Connections
+  connectionsMaxCount: 12_000,
+  /** Requests of one connection that wait for their answers; over it the connection is not read. */
+  connectionPendingMaxCount: 16_384,
+  /** Answers waiting to be taken by one client; over it the connection is not read. */
+  connectionOutputPauseBytes: 1_048_576,
+  /** Answers waiting to be taken by one client; over it the connection is closed. */
+  connectionOutputMaxBytes: 67_108_864,
+  /** How long a started request may take to arrive whole. */
+  requestArrivalMaxMs: 60_000,
+  /** Commands queued by MULTI. */
+  multiMaxBytes: 4_194_304,
+
+  // Pipeline
+  /** A batch is sealed when it holds this much. */
+  batchMaxBytes: 1_048_576,
+  batchMaxOperations: 8_192,
+  /** Gathered and unconfirmed bytes of one node; over it OVERLOADED. */
+  pipelineMaxBytes: 67_108_864,
+  /** Gathered and unconfirmed operations of one node; over it OVERLOADED. */
+  pipelineMaxOperations: 262_144,
+  /** What OVERLOADED tells the client to wait. */
+  overloadedRetryAfterMs: 50,
+  /** An apply turn yields after this. */
+  applyTurnMaxMs: 5,
+  /** Rows one `due` operation handles. */
+  dueMaxRows: 1_024,
+  /** Operations of a partition between two digests. */
+  digestEveryOperations: 65_536,
+  /** Log time is drawn towards the wall clock by at most this part of the time that passed. */
+  logTimeSlewRatio: 1 / 16,
+
+  // Once
+  onceWindowMs: 600_000,
+  /** Remembered outcomes of one node, shared evenly by its partitions. */
+  onceMaxBytes: 67_108_864,
+  /** How far a request id's time may be ahead of log time. */
+  requestAheadMaxMs: 60_000,
+
+  // Log
+  walSegmentBytes: 67_108_864,
+  walSegmentMinBytes: 16_777_216,
+  /** What one sync may carry; a turn with more takes several. */
+  walBatchMaxBytes: 8_388_608,
+  /** Free disk space below which writes are refused, beside what the next segment needs. */
+  diskLowWaterBytes: 268_435_456,
+  /** How often free disk space is looked at. */
+  diskCheckEveryMs: 1_000,
+  /** A synchronous fdatasync slower than this on average moves to the thread pool. */
+  walSyncSlowMs: 2,
+  /** A pooled fdatasync faster than this on average comes back. */
+  walSyncFastMs: 0.7,
+  /** Failures of confirmation in a row before the emergency stop. */
+  confirmFailuresMaxCount: 16,
+  /** Time without one confirmed batch, while some wait, before the emergency stop. */
+  confirmSilenceMaxMs: 60_000,
+
+  // State
+  /** Event loop time that a checkpoint or a merge takes at once. */
+  backgroundSliceMs: 2,
+  /** Rows and what belongs to them in one block of a run. */
+  runBlockBytes: 65_536,
+  /** Disk space of a partition's runs before merging is looked at. */
+  mergeMinBytes: 1_048_576,
+
+  // Cluster
+  partitionsMaxCount: 1_024,
+  replicationFactorMax: 7,
+  /** How long a stop may take before the process ends anyway. */
+  shutdownMaxMs: 10_000,
+} as const;

@@ -1,0 +1,51 @@
+/**
+ * Byte streams between processes. The real one is `NodeNetwork` (TCP); the simulator's network delays, cuts and loses.
+ */
+export interface Network {
+  /** Listens. `port` 0 picks a free one. Throws the operating system's error (EADDRINUSE, EACCES, …). */
+  listen(address: Address, accept: (connection: Connection) => void): Promise<Listener>;
+  connect(address: Address): Promise<Connection>;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Listener {
+  readonly address: Address;
+  /** Accepts no more; open connections live on. */
+  close(): Promise<void>;
+}
+
+/** What a connection tells its owner. Set at once when the connection is accepted or made. */
+export interface ConnectionEvents {
+  /** Bytes arrived. The chunk belongs to the receiver. */
+  data(chunk: Uint8Array): void;
+  /** What was written has left this process's buffers after they were over their mark. */
+  drained(): void;
+  /** The connection is over, both ways; told once, also after an error. */
+  closed(): void;
+}
+
+export interface Connection {
+  readonly remote: Address;
+  /** Bytes written by the owner and not yet taken by the operating system. */
+  readonly bufferedBytes: number;
+  /** Must be called once, in the turn in which the connection came. */
+  bind(events: ConnectionEvents): void;
+  /** Sends text whose characters are bytes (latin1): the cheapest way for short answers. */
+  writeText(text: string): void;
+  /** Sends bytes. They belong to the connection from now on. */
+  writeBytes(bytes: Uint8Array): void;
+  /** Holds what is written until `uncork`, so that it leaves in one system call. */
+  cork(): void;
+  uncork(): void;
+  /** Stops and restarts `data`, to push back on a peer that sends too fast. */
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then closes. */
+  end(): void;
+  /** Closes now; what was not sent is lost. */
+  destroy(): void;
+}
