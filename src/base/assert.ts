@@ -14,7 +14,10 @@ export function assert(condition: boolean, message: string): asserts condition {
 }
 
 /** The value, which the program knows to be there. Throws {@link AssertionError} on `undefined` and `null`. */
-export function must<T>(value: T | undefined | null, message = "a value that must exist is missing"): T {
+export function must<T>(
+  value: T | undefined | null,
+  message = "a value that must exist is missing",
+): T {
   if (value === undefined || value === null) throw new AssertionError(message);
   return value;
 }

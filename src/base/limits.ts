@@ -23,14 +23,23 @@ export const limits = {
   respArgumentsMaxCount: 8_192,
   /** All bytes of one RESP command; of what is longer the bytes are skipped and the command is refused. */
   respCommandMaxBytes: 8_388_608,
+  /** Longest argument of a RESP command: a value and some slack, so that what is a little too long is refused by the command. */
+  respArgumentMaxBytes: 1_114_112,
   /** Longest RESP bulk that is skipped politely; a longer one closes the connection. */
   respSkipMaxBytes: 536_870_912,
   /** Longest inline RESP command. */
   respInlineMaxBytes: 65_536,
+  /** How deep the aggregates of a RESP reply may nest. */
+  respReplyMaxDepth: 32,
+  /** From so many bytes on a value is kept apart in an answer, as bytes. */
+  respAnswerTextMaxBytes: 16_384,
   /** Longest line of the line protocol: a value and what stands before it. */
   lineMaxBytes: 1_049_600,
+  /** Within so many bytes a connection's protocol is decided. */
+  firstBytesMaxBytes: 1_024,
 
   // Connections
+  /** Connections of clients at one time; over it a new one is told MAXCONNECTIONS and closed. */
   connectionsMaxCount: 12_000,
   /** Requests of one connection that wait for their answers; over it the connection is not read. */
   connectionPendingMaxCount: 16_384,
@@ -38,14 +47,19 @@ export const limits = {
   connectionOutputPauseBytes: 1_048_576,
   /** Answers waiting to be taken by one client; over it the connection is closed. */
   connectionOutputMaxBytes: 67_108_864,
+  /** Requests that have begun to arrive, of all connections; over it the connection that sent last is closed. */
+  requestsHeldMaxBytes: 268_435_456,
   /** How long a started request may take to arrive whole. */
   requestArrivalMaxMs: 60_000,
+  /** Longest name that a connection may give itself, and longest name or version of its library. */
+  clientNameMaxBytes: 256,
   /** Commands queued by MULTI. */
   multiMaxBytes: 4_194_304,
 
   // Pipeline
   /** A batch is sealed when it holds this much. */
   batchMaxBytes: 1_048_576,
+  /** A batch is sealed when it holds so many. */
   batchMaxOperations: 8_192,
   /** Gathered and unconfirmed bytes of one node; over it OVERLOADED. */
   pipelineMaxBytes: 67_108_864,
@@ -63,6 +77,7 @@ export const limits = {
   logTimeSlewRatio: 1 / 16,
 
   // Once
+  /** How long the outcome of a request id is remembered, in log time. */
   onceWindowMs: 600_000,
   /** Remembered outcomes of one node, shared evenly by its partitions. */
   onceMaxBytes: 67_108_864,
@@ -70,8 +85,12 @@ export const limits = {
   requestAheadMaxMs: 60_000,
 
   // Log
+  /** Size of a log segment unless the option says otherwise. */
   walSegmentBytes: 67_108_864,
+  /** Smallest log segment that the option may ask for. */
   walSegmentMinBytes: 16_777_216,
+  /** Largest log segment that the option may ask for. */
+  walSegmentMaxBytes: 1_073_741_824,
   /** What one sync may carry; a turn with more takes several. */
   walBatchMaxBytes: 8_388_608,
   /** Free disk space below which writes are refused, beside what the next segment needs. */
@@ -92,12 +111,36 @@ export const limits = {
   backgroundSliceMs: 2,
   /** Rows and what belongs to them in one block of a run. */
   runBlockBytes: 65_536,
+  /** One write of a run file. */
+  runWriteBytes: 262_144,
+  /** One read of a run file; a run that is read takes two such buffers. */
+  runReadBytes: 524_288,
+  /** A run is synced whenever so much was written, so that no sync of it is long. */
+  runSyncEveryBytes: 8_388_608,
+  /** Deltas of a partition before small ones are merged among themselves. */
+  deltasMaxCount: 16,
+  /** Runs that one merge reads at once. */
+  mergeRunsMaxCount: 64,
+  /** Longest manifest of a partition's runs. */
+  manifestMaxBytes: 1_048_576,
   /** Disk space of a partition's runs before merging is looked at. */
   mergeMinBytes: 1_048_576,
 
   // Cluster
+  /** Partitions of a cluster, fixed at bootstrap. */
   partitionsMaxCount: 1_024,
+  /** Full copies of a partition. */
   replicationFactorMax: 7,
   /** How long a stop may take before the process ends anyway. */
   shutdownMaxMs: 10_000,
+
+  // Configuration
+  /** Largest configuration file. */
+  configurationMaxBytes: 65_536,
+  /** Longest name of a cluster or of a node. */
+  nameMaxBytes: 64,
+  /** Longest path that an option may name. */
+  pathMaxBytes: 4_096,
+  /** Longest stop that the option may allow. */
+  shutdownOptionMaxSeconds: 3_600,
 } as const;
