@@ -24,6 +24,11 @@ export interface ConnectionEvents {
   data(chunk: Uint8Array): void;
   /** What was written has left this process's buffers after they were over their mark. */
   drained(): void;
+  /**
+   * The peer will send no more and may still read: `printf … | nc -N` shuts its sending side and waits for the answers. Told at most once,
+   * after the last `data`. The connection stays open until its owner calls `end` or `destroy`, so the owner must.
+   */
+  ended(): void;
   /** The connection is over, both ways; told once, also after an error. */
   closed(): void;
 }
@@ -34,9 +39,9 @@ export interface Connection {
   readonly bufferedBytes: number;
   /** Must be called once, in the turn in which the connection came. */
   bind(events: ConnectionEvents): void;
-  /** Sends text whose characters are bytes (latin1): the cheapest way for short answers. */
+  /** Sends text whose characters are bytes (latin1): the cheapest way for short answers. Ignored after `end` and `destroy`. */
   writeText(text: string): void;
-  /** Sends bytes. They belong to the connection from now on. */
+  /** Sends bytes. They belong to the connection from now on. Ignored after `end` and `destroy`. */
   writeBytes(bytes: Uint8Array): void;
   /** Holds what is written until `uncork`, so that it leaves in one system call. */
   cork(): void;
@@ -44,7 +49,7 @@ export interface Connection {
   /** Stops and restarts `data`, to push back on a peer that sends too fast. */
   pause(): void;
   resume(): void;
-  /** Sends what was written, then closes. */
+  /** Sends what was written, then closes the sending side. `closed` comes when the peer has ended too. */
   end(): void;
   /** Closes now; what was not sent is lost. */
   destroy(): void;
