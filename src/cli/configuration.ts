@@ -1,0 +1,143 @@
+/**
+ * The configuration of a node: defaults, file, environment and flags, in rising order, checked by the one table of
+ * options. All problems are found in one go, each with the place where it stands; nothing here throws on what it is given.
+ */
+import { addressText, isLoopback } from "./address.ts";
+import { readConfigurationFile } from "./configuration-file.ts";
+import type { ConfigurationFiles } from "./configuration-file.ts";
+import { flagTexts, unplacedProblems } from "./configuration-flags.ts";
+import { shown, suggestion } from "./configuration-problem.ts";
+import type { Problem } from "./configuration-problem.ts";
+import { environmentNameOf, keyOf, optionNames, options } from "./options.ts";
+import type { Configuration, OptionName } from "./options.ts";
+
+/** The exit code of a process that refuses its configuration. */
+export const badConfigurationExitCode = 2;
+
+const defaultFile = "truba.yaml";
+
+/**
+ * Kubernetes and Docker describe a service named `truba`, or `truba-…`, to every container by variables of these forms,
+ * which nobody asked for and which are no options.
+ */
+const serviceVariable =
+  /^TRUBA_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+export interface ConfigurationSources {
+  /** What commander gives for the flags: `opts()`. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  /** Arguments that commander did not know. */
+  readonly unplaced?: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly files: ConfigurationFiles;
+}
+
+export interface LoadedConfiguration {
+  /** Only if there is no problem. */
+  readonly values: Configuration | undefined;
+  /** In the order file, environment, flags, and what does not fit together last. */
+  readonly problems: readonly Problem[];
+  /** Where each value comes from: `default`, `truba.yaml:12`, `TRUBA_PARTITIONS`, `--partitions`. */
+  readonly sources: ReadonlyMap<OptionName, string>;
+}
+
+/** Reads all sources. Never throws on what they hold. */
+export function loadConfiguration(given: ConfigurationSources): LoadedConfiguration {
+  const layers = new Layers();
+  const flags = flagTexts(given.flags);
+  for (const name of optionNames) {
+    const text = options[name].default;
+    if (text !== undefined) layers.set(name, text, "default");
+  }
+  const configuredFile = flags.get("config") ?? given.environment[environmentNameOf("config")];
+  readFile(layers, given.files, configuredFile);
+  readEnvironment(layers, given.environment);
+  for (const [name, text] of flags) layers.set(name, text, `--${keyOf(name)}`);
+  layers.problems.push(...unplacedProblems(given.unplaced ?? []));
+  checkTogether(layers);
+  return {
+    values: layers.problems.length === 0 ? layers.all() : undefined,
+    problems: layers.problems,
+    sources: layers.sources,
+  };
+}
+
+/** The values gathered so far, each source over those before it. */
+class Layers {
+  readonly problems: Problem[] = [];
+  readonly sources = new Map<OptionName, string>();
+  readonly #values = new Map<OptionName, unknown>();
+  readonly #refused = new Set<OptionName>();
+
+  /** Takes the text of one source for an option, or notes the problem with it. */
+  set(name: OptionName, text: string, source: string): void {
+    const { schema, range } = options[name];
+    const result = schema.safeParse(text);
+    if (!result.success) {
+      this.#refused.add(name);
+      const value = text === "" ? "empty" : shown(text);
+      this.problems.push({ source, text: `${keyOf(name)} is ${value}; it must be ${range}` });
+      return;
+    }
+    this.#values.set(name, result.data);
+    this.sources.set(name, source);
+  }
+
+  /** Whether every source's text for the option was taken. */
+  isSound(name: OptionName): boolean {
+    return !this.#refused.has(name);
+  }
+
+  /** Every option of the table; each value is what its schema made. */
+  all(): Configuration {
+    const values = optionNames.map((name) => [name, this.#values.get(name)]);
+    return Object.fromEntries(values) as Configuration;
+  }
+}
+
+function readFile(layers: Layers, files: ConfigurationFiles, configured: string | undefined): void {
+  // A path that its own check refuses is a problem of that check.
+  if (configured !== undefined && !options.config.schema.safeParse(configured).success) return;
+  const path = configured ?? defaultFile;
+  const { settings, problems } = readConfigurationFile(files, path, {
+    required: configured !== undefined,
+  });
+  layers.problems.push(...problems);
+  const names = new Map(
+    optionNames.filter((name) => options[name].inFile).map((name) => [keyOf(name), name]),
+  );
+  for (const { key, text, source } of settings) {
+    const name = names.get(key);
+    if (name !== undefined) layers.set(name, text, source);
+    else {
+      const hint = suggestion(key, [...names.keys()]);
+      layers.problems.push({ source, text: `${shown(key)} is not an option of the file${hint}` });
+    }
+  }
+}
+
+function readEnvironment(layers: Layers, environment: ConfigurationSources["environment"]): void {
+  const names = new Map(optionNames.map((name) => [environmentNameOf(name), name]));
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith("TRUBA_") || text === undefined) continue;
+    const name = names.get(variable);
+    if (name !== undefined) layers.set(name, text, variable);
+    else if (!serviceVariable.test(variable)) {
+      const hint = suggestion(variable, [...names.keys()]);
+      layers.problems.push({ source: variable, text: `is not an option${hint}` });
+    }
+  }
+}
+
+/** What is right by itself and wrong together. */
+function checkTogether(layers: Layers): void {
+  const { listen, insecure } = layers.all();
+  if (!layers.isSound("listen") || !layers.isSound("insecure")) return;
+  if (insecure || isLoopback(listen.host)) return;
+  layers.problems.push({
+    source: layers.sources.get("listen") ?? "listen",
+    text:
+      `${addressText(listen)} can be reached from other machines, and there is no authentication: whoever reaches it may ` +
+      "read and write everything. Listen on 127.0.0.1, or accept that with --insecure",
+  });
+}

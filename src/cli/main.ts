@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/**
+ * The command line. Each command is loaded when it is asked for, so that `truba status` does not wait for the server's parts.
+ */
+import { readFileSync } from "node:fs";
+import { Command } from "@commander-js/extra-typings";
+import { configurationFlags } from "./configuration-flags.ts";
+
+const version = packageVersion();
+
+const program = new Command("truba")
+  .description(
+    "A durable, replicated log for Node.js with the state machines people put on top of one.",
+  )
+  .version(version)
+  .showHelpAfterError("(add --help for help)");
+
+const serve = program
+  .command("serve")
+  .description("run a node")
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (flags, command) => {
+    const { runServe } = await import("./serve.ts");
+    await runServe({ flags, unplaced: command.args, version });
+  });
+for (const flag of configurationFlags()) serve.addOption(flag);
+
+program
+  .command("status")
+  .description("what a running node says of itself")
+  .option("-a, --address <HOST:PORT>", "the node's client port", "127.0.0.1:8765")
+  .option("--json", "print one line of JSON", false)
+  .action(async (options) => {
+    const { runStatus } = await import("./status.ts");
+    await runStatus(options);
+  });
+
+const log = program.command("log").description("look at the log of a node that is not running");
+log
+  .command("dump")
+  .description("print every batch and record of the log")
+  .option("-d, --data <DIR>", "the data directory", "./data")
+  .option("--json", "print one JSON object per line", false)
+  .action(async (options) => {
+    const { runLogDump } = await import("./log-commands.ts");
+    await runLogDump(options);
+  });
+log
+  .command("verify")
+  .description("check the log and the checkpoints; exit code 1 if anything is damaged")
+  .option("-d, --data <DIR>", "the data directory", "./data")
+  .option("--json", "print one line of JSON", false)
+  .action(async (options) => {
+    const { runLogVerify } = await import("./log-commands.ts");
+    await runLogVerify(options);
+  });
+
+program
+  .command("bench")
+  .description("put load on a running node and measure it")
+  .option("-a, --address <HOST:PORT>", "the node's client port", "127.0.0.1:8765")
+  .option("-c, --connections <N>", "connections", "64")
+  .option("-P, --pipeline <N>", "requests in flight on each connection", "1")
+  .option("-n, --requests <N>", "requests in all", "100000")
+  .option("-s, --value-bytes <N>", "size of a value", "128")
+  .option("-k, --keys <N>", "different keys", "100000")
+  .option("-t, --test <WORDS>", "set, get or mixed, separated by commas", "set,get")
+  .option("--json", "print one line of JSON", false)
+  .action(async (options) => {
+    const { runBench } = await import("./bench.ts");
+    await runBench(options);
+  });
+
+await program.parseAsync();
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const found = /"version":\s*"([^"]+)"/.exec(text);
+  return found?.[1] ?? "unknown";
+}

@@ -1,0 +1,120 @@
+/**
+ * All machines of one partition as one: `once` below, groups on the undo list, each operation to the machine of its code.
+ */
+import { assert, must } from "../base/assert.ts";
+import { limits } from "../base/limits.ts";
+import type { State } from "../state/state.ts";
+import type { Machine, Moment } from "./machine.ts";
+import { Once } from "./once/once.ts";
+import { OperationReader, operationCodes } from "./operation.ts";
+import {
+  type AbortedOutcome,
+  type GroupOutcome,
+  type Outcome,
+  abortReason,
+  done,
+} from "./outcome.ts";
+import { Records } from "./records/records.ts";
+
+export class MachineStack {
+  readonly records: Records;
+  readonly once: Once;
+  readonly #state: State;
+  readonly #machines: readonly Machine[];
+  /** Operation code → machine. */
+  readonly #byCode: (Machine | undefined)[] = [];
+  readonly #inner = new OperationReader();
+
+  constructor(state: State, moment: Moment, options: { onceMaxBytes: number }) {
+    this.#state = state;
+    this.records = new Records(state, moment);
+    this.once = new Once(state, options.onceMaxBytes);
+    this.#machines = [this.records];
+    for (const machine of this.#machines) {
+      for (const code of machine.codes) this.#byCode[code] = machine;
+    }
+  }
+
+  /** Rebuilds what the machines keep beside their tables, after a checkpoint was loaded. */
+  loaded(): void {
+    this.once.loaded();
+    for (const machine of this.#machines) machine.loaded();
+  }
+
+  /** Applies one operation with everything in it; `moment.number` is the number of the operation before it and moves on. */
+  apply(operation: OperationReader, moment: Moment): Outcome {
+    if (operation.requestIdBytes === 0) return this.#applyNew(operation, moment);
+    const recalled = this.once.recall(operation, moment);
+    if (recalled !== undefined) {
+      moment.number++;
+      return recalled.kind === "group" ? this.#readAgain(operation, moment, recalled) : recalled;
+    }
+    const outcome = this.#applyNew(operation, moment);
+    operation.at = operation.bodyStart;
+    this.once.remember(operation, moment, outcome);
+    return outcome;
+  }
+
+  /** Log time at which the first deadline of any machine is due. */
+  nextDue(): number {
+    let due = this.once.nextDue();
+    for (const machine of this.#machines) due = Math.min(due, machine.nextDue());
+    return due;
+  }
+
+  #applyNew(operation: OperationReader, moment: Moment): Outcome {
+    moment.number++;
+    if (operation.code === operationCodes.group) return this.#applyGroup(operation, moment);
+    if (operation.code === operationCodes.due) return this.#handleDue(moment);
+    return this.#applyOne(operation, moment);
+  }
+
+  #applyOne(operation: OperationReader, moment: Moment): Outcome {
+    const machine = must(
+      this.#byCode[operation.code],
+      `operation code ${operation.code} is unknown to this version`,
+    );
+    return machine.apply(operation, moment);
+  }
+
+  #applyGroup(operation: OperationReader, moment: Moment): GroupOutcome | AbortedOutcome {
+    const count = operation.u16();
+    const outcomes: Outcome[] = [];
+    const inner = this.#inner;
+    let at = operation.at;
+    this.#state.undo.begin();
+    for (let index = 0; index < count; index++) {
+      at = inner.open(operation.buffer, at);
+      assert(at <= operation.end, "an operation is longer than its group");
+      moment.number++;
+      const outcome = this.#applyOne(inner, moment);
+      const reason = abortReason(outcome);
+      if (reason !== undefined) {
+        this.#state.undo.rollback();
+        return { kind: "aborted", index, code: reason.code, text: reason.text };
+      }
+      outcomes.push(outcome);
+    }
+    this.#state.undo.commit();
+    return { kind: "group", outcomes };
+  }
+
+  /** A repeated group answers what it answered; what it read is read again, for values are not remembered. */
+  #readAgain(operation: OperationReader, moment: Moment, recalled: GroupOutcome): GroupOutcome {
+    const outcomes = [...recalled.outcomes];
+    const inner = this.#inner;
+    let at = operation.bodyStart + 2;
+    for (let index = 0; index < outcomes.length; index++) {
+      at = inner.open(operation.buffer, at);
+      if (must(outcomes[index]).kind === "value") outcomes[index] = this.#applyOne(inner, moment);
+    }
+    return { kind: "group", outcomes };
+  }
+
+  #handleDue(moment: Moment): Outcome {
+    let rows = this.once.handleDue(moment, limits.dueMaxRows);
+    for (const machine of this.#machines)
+      rows += machine.handleDue(moment, limits.dueMaxRows - rows);
+    return done;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * When checkpoints are written: whenever the log has gone on to another segment, every partition in turn, so that the segments before it can be recycled.
+ */
+import { type Clock, nextTurn } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Partition } from "../partition/partition.ts";
+import type { Wal } from "../wal/wal.ts";
+
+/** After a failed round: how long the next waits. */
+const retryAfterMs = 1_000;
+
+export class CheckpointRounds {
+  readonly #partitions: readonly Partition[];
+  readonly #wal: Wal;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #wake: () => void;
+  #running: Promise<boolean> | undefined;
+  #notBeforeMs = 0;
+  #stopped = false;
+
+  constructor(parts: {
+    partitions: readonly Partition[];
+    wal: Wal;
+    clock: Clock;
+    logger: Logger;
+    wake: () => void;
+  }) {
+    this.#partitions = parts.partitions;
+    this.#wal = parts.wal;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#wake = parts.wake;
+  }
+
+  /** Starts a round if the log holds more than the segment being written and none is under way. */
+  maybeRun(): void {
+    if (this.#wal.liveSegments < 2 || this.#running !== undefined || this.#stopped) return;
+    if (this.#clock.monotonicMs() < this.#notBeforeMs) return;
+    void this.run();
+  }
+
+  /** Checkpoints every partition; resolves with whether all are durable. Joins a round under way. */
+  run(): Promise<boolean> {
+    this.#running ??= this.#round().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Lets the checkpoint in progress end, and no other begin. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #round(): Promise<boolean> {
+    const started = this.#clock.monotonicMs();
+    let durable = true;
+    for (const partition of this.#partitions) {
+      if (this.#stopped) return false;
+      if (!(await partition.checkpointer.run())) durable = false;
+      this.#wake();
+      await nextTurn(this.#clock);
+    }
+    if (!durable) this.#notBeforeMs = this.#clock.monotonicMs() + retryAfterMs;
+    this.#logger.debug(
+      { durable, ms: Math.round(this.#clock.monotonicMs() - started) },
+      "checkpoint round",
+    );
+    return durable;
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * One node composed: a WAL, its partitions, and the one turn that serves them all.
+ *
+ *     turn   seal what has gathered → one write and one fdatasync for all → apply what is confirmed → tell the surfaces
+ *
+ * Life: `open` recovers and leads; `drain` refuses new operations and waits for those in hand; `stop` makes all durable and lets the directory go.
+ */
+import { must } from "../base/assert.ts";
+import { type Timer, nextTurn } from "../base/clock.ts";
+import type { Environment } from "../base/environment.ts";
+import { TrubaError, errorText } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { randomSafeInteger } from "../base/random.ts";
+import { WalLogs } from "../log/wal-log.ts";
+import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
+import type { PipelineLoad } from "../partition/gather.ts";
+import { Partition } from "../partition/partition.ts";
+import { partitionOfSlot } from "../placement/slots.ts";
+import { CheckpointStore } from "../state/checkpoint-store.ts";
+import { Wal } from "../wal/wal.ts";
+import { CheckpointRounds } from "./checkpoint-rounds.ts";
+import { type BootstrapOptions, type Identity, readOrMakeIdentity } from "./identity.ts";
+
+export interface NodeOptions extends BootstrapOptions {
+  readonly dataDirectory: string;
+  readonly walSegmentBytes?: number | undefined;
+}
+
+/** How the node is: one reason to refuse operations at a time, the gravest. */
+type Condition = "serving" | "diskfull" | "draining" | "stopped";
+
+export class Node {
+  readonly identity: Identity;
+  readonly partitions: readonly Partition[];
+  readonly wal: Wal;
+  readonly startedMs: number;
+  readonly load: PipelineLoad;
+  readonly #environment: Environment;
+  readonly #logs: WalLogs;
+  readonly #stores: readonly CheckpointStore[];
+  readonly #lock: { release(): void };
+  readonly #rounds: CheckpointRounds;
+  #condition: Condition = "serving";
+  #diskFull = false;
+  #turnAsked = false;
+  #tick: Timer | undefined;
+  #confirmedMs: number;
+  #turnEnded: () => void = () => {};
+  #fatal: (error: Error) => void = () => {};
+  #failure: Error | undefined;
+
+  private constructor(parts: {
+    environment: Environment;
+    identity: Identity;
+    lock: { release(): void };
+    wal: Wal;
+    stores: readonly CheckpointStore[];
+  }) {
+    const { environment, identity, wal, stores } = parts;
+    const { clock, random, logger } = environment;
+    this.#environment = environment;
+    this.#lock = parts.lock;
+    this.#stores = stores;
+    this.identity = identity;
+    this.wal = wal;
+    this.startedMs = clock.wallMs();
+    this.#confirmedMs = clock.monotonicMs();
+    this.#logs = new WalLogs(wal);
+    this.load = { bytes: 0, operations: 0 };
+    const writer = randomSafeInteger(random);
+    const wake = (): void => this.#wake();
+    this.partitions = stores.map((store, id) => {
+      const log = this.#logs.open(id);
+      log.onChange(wake);
+      const onceMaxBytes = Math.floor(limits.onceMaxBytes / stores.length);
+      return new Partition({
+        id,
+        log,
+        store,
+        clock,
+        random,
+        logger,
+        load: this.load,
+        writer,
+        onceMaxBytes,
+        wake,
+      });
+    });
+    this.#rounds = new CheckpointRounds({ partitions: this.partitions, wal, clock, logger, wake });
+  }
+
+  /**
+   * Opens the data directory, recovers what is in it, and leads all its partitions. Throws TrubaError DATALOCKED, DATADAMAGED, DATAVERSION or BADCONFIG;
+   * a refused start changes nothing.
+   */
+  static async open(environment: Environment, options: NodeOptions): Promise<Node> {
+    const { files, logger, clock } = environment;
+    const directory = options.dataDirectory;
+    files.makeDirectorySync(directory);
+    const lock = await files.lock(directory);
+    try {
+      const identity = readOrMakeIdentity(environment, directory, options);
+      const stores = await openStores(environment, directory, identity.partitions);
+      const hasCheckpoints = stores.some((store) => store.state !== undefined);
+      if (hasCheckpoints && !files.existsSync(`${directory}/wal`)) {
+        throw new TrubaError(
+          "DATADAMAGED",
+          `${directory}/wal is missing, although checkpoints are there: the log after them is lost`,
+        );
+      }
+      let opened: Node | undefined;
+      let failedEarly: Error | undefined;
+      const wal = await Wal.open({
+        files,
+        clock,
+        logger,
+        directory: `${directory}/wal`,
+        segmentBytes: options.walSegmentBytes ?? limits.walSegmentBytes,
+        nodeId: identity.nodeId,
+        lowWaterBytes: limits.diskLowWaterBytes,
+        onFailure: (error) => {
+          failedEarly = error;
+          opened?.fail(error);
+        },
+        onSpace: (full) => opened?.setDiskFull(full),
+      });
+      if (wal.empty && hasCheckpoints) {
+        throw new TrubaError(
+          "DATADAMAGED",
+          `${directory}/wal holds no segment, although checkpoints are there: the log after them is lost`,
+        );
+      }
+      opened = new Node({ environment, identity, lock, wal, stores });
+      if (failedEarly !== undefined) throw failedEarly;
+      await opened.#start();
+      return opened;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** The partition that owns a slot. */
+  partitionOf(slot: number): Partition {
+    return must(this.partitions[partitionOfSlot(slot, this.partitions.length)]);
+  }
+
+  /** Told at the end of every turn, when outcomes have been settled: the time to write answers out. */
+  onTurnEnd(listener: () => void): void {
+    this.#turnEnded = listener;
+  }
+
+  /** Told once when the node can no longer make writes durable or has found its state wrong; it has stopped acknowledging. */
+  onFatal(listener: (error: Error) => void): void {
+    this.#fatal = listener;
+    if (this.#failure !== undefined) listener(this.#failure);
+  }
+
+  get condition(): Condition {
+    return this.#condition;
+  }
+
+  /** Free disk space is below or above the low-water mark. */
+  setDiskFull(full: boolean): void {
+    if (full !== this.#diskFull)
+      this.#environment.logger.warn(
+        { full },
+        full ? "disk is full: writes are refused" : "disk has space again",
+      );
+    this.#diskFull = full;
+    this.#setCondition();
+  }
+
+  /** Refuses new operations and waits for those in hand. */
+  async drain(): Promise<void> {
+    this.#condition = this.#condition === "stopped" ? "stopped" : "draining";
+    this.#setCondition();
+    while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
+      this.#wake();
+      await nextTurn(this.#environment.clock);
+    }
+  }
+
+  /** Makes all durable and lets the directory go. Must be drained. */
+  async stop(): Promise<void> {
+    this.#tick?.cancel();
+    for (const partition of this.partitions) partition.stop();
+    this.#condition = "stopped";
+    this.#setCondition();
+    await this.#rounds.stop();
+    if (this.#failure === undefined) {
+      while (this.#logs.busy) await nextTurn(this.#environment.clock);
+      if (this.#logs.ready) await this.#flushed();
+    }
+    await this.wal.close();
+    for (const store of this.#stores) await store.close();
+    this.#lock.release();
+  }
+
+  /** Writes a checkpoint of every partition that changed. Resolves with whether all are durable. */
+  checkpoint(): Promise<boolean> {
+    return this.#rounds.run();
+  }
+
+  /** The node can go on no longer. What is in hand has an unknown outcome. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#environment.logger.error(
+      { error: errorText(error) },
+      "the node stops: it can no longer make writes durable",
+    );
+    this.#condition = "stopped";
+    this.#setCondition();
+    this.#logs.fail(error);
+    for (const partition of this.partitions) {
+      partition.refuseGathered(
+        errorOutcome("STOPPED", "the node has stopped; the operation was not done"),
+      );
+      partition.stop();
+    }
+    this.#environment.clock.soon(() => {
+      this.#turnEnded();
+      this.#fatal(error);
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { clock, logger } = this.#environment;
+    const started = clock.monotonicMs();
+    await Promise.all(this.partitions.map((partition) => partition.load()));
+    for (const partition of this.partitions) await this.#replay(partition);
+    await this.#flushed();
+    for (const partition of this.partitions) {
+      await this.#replay(partition);
+      partition.lead();
+    }
+    this.#scheduleTick();
+    const rows = this.partitions.reduce((sum, partition) => sum + partition.state.rows, 0);
+    logger.info(
+      { rows, partitions: this.partitions.length, ms: Math.round(clock.monotonicMs() - started) },
+      "recovered",
+    );
+  }
+
+  async #replay(partition: Partition): Promise<void> {
+    const { clock } = this.#environment;
+    const { first } = partition.log.status();
+    if (first > partition.position + 1) {
+      throw new TrubaError(
+        "DATADAMAGED",
+        `the log of partition ${partition.id} begins at entry ${first}, its checkpoint ends at ${partition.position}: what is between is lost`,
+      );
+    }
+    while (!partition.applyConfirmed(clock.monotonicMs() + limits.applyTurnMaxMs))
+      await nextTurn(clock);
+  }
+
+  /** Writes what is staged; resolves when it is durable. */
+  async #flushed(): Promise<void> {
+    this.#logs.flush();
+    while (this.#logs.busy && this.#failure === undefined) await nextTurn(this.#environment.clock);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #wake(): void {
+    if (this.#turnAsked) return;
+    this.#turnAsked = true;
+    this.#environment.clock.soon(() => {
+      this.#turnAsked = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#failure !== undefined) return;
+    try {
+      if (!this.#logs.busy) {
+        for (const partition of this.partitions) if (partition.gathered) partition.seal();
+        if (this.#logs.ready) this.#logs.flush();
+      }
+      if (this.#failure !== undefined) return;
+      const deadline = this.#environment.clock.monotonicMs() + limits.applyTurnMaxMs;
+      for (const partition of this.partitions) {
+        if (!partition.applyConfirmed(deadline)) this.#wake();
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (!this.#logs.busy) this.#confirmedMs = this.#environment.clock.monotonicMs();
+    this.#turnEnded();
+    this.#rounds.maybeRun();
+  }
+
+  #setCondition(): void {
+    if (this.#condition === "serving" || this.#condition === "diskfull")
+      this.#condition = this.#diskFull ? "diskfull" : "serving";
+    const refusal = refusals[this.#condition];
+    for (const partition of this.partitions) partition.refusal = refusal;
+  }
+
+  /** Once a second: proves an idle log synced, and gives up when nothing is confirmed for too long. */
+  #scheduleTick(): void {
+    this.#tick = this.#environment.clock.after(1_000, () => {
+      if (this.#failure !== undefined || this.#condition === "stopped") return;
+      const silentMs = this.#environment.clock.monotonicMs() - this.#confirmedMs;
+      if (this.#logs.busy && silentMs > limits.confirmSilenceMaxMs) {
+        this.fail(
+          new TrubaError("STOPPED", `no write was confirmed for ${Math.round(silentMs)} ms`),
+        );
+        return;
+      }
+      if (!this.#logs.busy && !this.#logs.ready) this.wal.seal(() => {});
+      this.#scheduleTick();
+    });
+  }
+}
+
+const refusals: Readonly<Record<Condition, ErrorOutcome | undefined>> = {
+  serving: undefined,
+  diskfull: errorOutcome(
+    "DISKFULL",
+    "free disk space is below the low-water mark; reads go on",
+    1_000,
+  ),
+  draining: errorOutcome("SHUTTINGDOWN", "the node is stopping", 1_000),
+  stopped: errorOutcome("STOPPED", "the node has stopped"),
+};
+
+async function openStores(
+  environment: Environment,
+  directory: string,
+  partitions: number,
+): Promise<CheckpointStore[]> {
+  const { files, clock, logger } = environment;
+  const stores: CheckpointStore[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const path = `${directory}/partitions/${String(partition).padStart(4, "0")}`;
+    const { store } = await CheckpointStore.open({
+      files,
+      clock,
+      logger,
+      directory: path,
+      partition,
+    });
+    stores.push(store);
+  }
+  return stores;
+}

@@ -1,0 +1,206 @@
+/**
+ * The client port: accepts connections, finds out from their first bytes which protocol they speak, and flushes answers at the end of each turn.
+ */
+import { type Clock, type Timer, nextTurn } from "../base/clock.ts";
+import { limits } from "../base/limits.ts";
+import type { Address, Connection, Listener, Network } from "../base/network.ts";
+import { type ClientProtocol, protocolOf } from "../protocol/first-bytes.ts";
+import type { CommandIndex } from "./command-index.ts";
+import { LineSession } from "./line-session.ts";
+import { RespSession } from "./resp-session.ts";
+import type { ServerContext } from "./server-context.ts";
+
+type ClientSession = RespSession | LineSession;
+
+/** A connection from its first byte to its last. */
+interface Client {
+  readonly connection: Connection;
+  session: ClientSession | undefined;
+  /** Bytes that came before the protocol was known. */
+  first: Buffer;
+  /** Its part of the context's held bytes. */
+  heldBytes: number;
+  readonly acceptedMs: number;
+}
+
+const sweepEveryMs = 5_000;
+
+export class ClientPort {
+  readonly #context: ServerContext;
+  readonly #commands: CommandIndex;
+  readonly #clients = new Set<Client>();
+  #answered: ClientSession[] = [];
+  #listener: Listener | undefined;
+  #sweep: Timer | undefined;
+  #nextId = 1;
+  readonly #markAnswered = (session: ClientSession): void => {
+    this.#answered.push(session);
+  };
+
+  constructor(context: ServerContext, commands: CommandIndex) {
+    this.#context = context;
+    this.#commands = commands;
+    context.node.onTurnEnd(() => this.#flush());
+  }
+
+  get connections(): number {
+    return this.#clients.size;
+  }
+
+  /** Listens; resolves with the address it got. Throws the system's error. */
+  async listen(network: Network, address: Address): Promise<Address> {
+    this.#listener = await network.listen(address, (connection) => this.#accept(connection));
+    this.#scheduleSweep(this.#context.clock);
+    this.#context.eventLoopDelay.start();
+    return this.#listener.address;
+  }
+
+  /** Accepts no more connections. */
+  async close(): Promise<void> {
+    this.#sweep?.cancel();
+    this.#context.eventLoopDelay.stop();
+    await this.#listener?.close();
+  }
+
+  /** Sends what is answered and closes every connection. The node must be drained. */
+  async stop(): Promise<void> {
+    this.#flush();
+    for (const client of this.#clients) client.connection.end();
+    const deadline = this.#context.clock.monotonicMs() + 1_000;
+    while (this.#clients.size > 0 && this.#context.clock.monotonicMs() < deadline)
+      await nextTurn(this.#context.clock);
+    for (const client of this.#clients) client.connection.destroy();
+  }
+
+  #accept(connection: Connection): void {
+    const { counters, clock } = this.#context;
+    counters.connectionsReceived++;
+    const client: Client = {
+      connection,
+      session: undefined,
+      first: Buffer.alloc(0),
+      heldBytes: 0,
+      acceptedMs: clock.monotonicMs(),
+    };
+    connection.bind({
+      data: (chunk) => this.#data(client, chunk),
+      ended: () => {
+        if (client.session === undefined) connection.end();
+        else client.session.ended();
+      },
+      drained: () => client.session?.drained(),
+      closed: () => {
+        this.#clients.delete(client);
+        if (client.session === undefined) return;
+        this.#context.sessions.delete(client.session.id);
+        this.#context.heldBytes -= client.heldBytes;
+        client.session.closed();
+      },
+    });
+    if (this.#clients.size >= limits.connectionsMaxCount) {
+      counters.connectionsRefused++;
+      connection.writeText(
+        `-MAXCONNECTIONS the node has ${this.#clients.size} connections; the limit is ${limits.connectionsMaxCount}\r\n`,
+      );
+      connection.end();
+      return;
+    }
+    this.#clients.add(client);
+  }
+
+  #data(client: Client, chunk: Uint8Array): void {
+    this.#context.counters.bytesReceived += chunk.length;
+    if (client.session !== undefined) {
+      this.#feed(client, client.session, chunk);
+      return;
+    }
+    const first =
+      client.first.length === 0 ? Buffer.from(chunk) : Buffer.concat([client.first, chunk]);
+    const protocol = protocolOf(first);
+    if (protocol === "more") {
+      client.first = first;
+      return;
+    }
+    client.first = Buffer.alloc(0);
+    this.#begin(client, protocol, first);
+  }
+
+  #begin(client: Client, protocol: Exclude<ClientProtocol, "more">, first: Buffer): void {
+    const { connection } = client;
+    switch (protocol) {
+      case "resp":
+      case "inline":
+      case "line": {
+        const parts = {
+          id: this.#nextId++,
+          context: this.#context,
+          connection,
+          answered: this.#markAnswered,
+        };
+        const session =
+          protocol === "line"
+            ? new LineSession(parts)
+            : new RespSession({ ...parts, commands: this.#commands });
+        client.session = session;
+        this.#context.sessions.set(session.id, session);
+        this.#feed(client, session, first);
+        return;
+      }
+      case "http":
+        // A browser can be made to send such a request to any port: nothing of it must be taken for a command.
+        connection.destroy();
+        return;
+      case "peer":
+        connection.writeText("-NOTSUPPORTED this node takes no peers\r\n");
+        connection.end();
+        return;
+      case "tls":
+        connection.destroy();
+        return;
+      default:
+        protocol satisfies never;
+    }
+  }
+
+  /** Gives a session its bytes; closes it when requests that began to arrive hold too much memory in all. */
+  #feed(client: Client, session: ClientSession, chunk: Uint8Array): void {
+    session.data(chunk);
+    this.#context.heldBytes += session.heldBytes - client.heldBytes;
+    client.heldBytes = session.heldBytes;
+    if (this.#context.heldBytes <= limits.requestsHeldMaxBytes || session.heldBytes === 0) return;
+    this.#context.logger.warn(
+      { session: session.id, heldBytes: this.#context.heldBytes },
+      "closed: unfinished requests hold too much memory",
+    );
+    session.kill();
+  }
+
+  #flush(): void {
+    const answered = this.#answered;
+    if (answered.length === 0) return;
+    this.#answered = [];
+    for (const session of answered) session.flush();
+  }
+
+  /** Closes connections whose request has been arriving for too long, first bytes included. */
+  #scheduleSweep(clock: Clock): void {
+    this.#sweep = clock.after(sweepEveryMs, () => {
+      const oldest = clock.monotonicMs() - limits.requestArrivalMaxMs;
+      for (const client of this.#clients) {
+        const since =
+          client.session === undefined
+            ? client.first.length > 0
+              ? client.acceptedMs
+              : undefined
+            : client.session.arrivingSinceMs;
+        if (since === undefined || since > oldest) continue;
+        this.#context.logger.info(
+          { remote: client.connection.remote.host },
+          "closed: a request did not arrive whole in time",
+        );
+        client.connection.destroy();
+      }
+      this.#scheduleSweep(clock);
+    });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Answers of one connection, in the order of its requests. A request whose answer is not known yet holds a place; answers behind it wait for it.
+ * Requests that only read wait unexecuted, so that they see the writes sent before them on the same connection.
+ */
+import { must } from "../base/assert.ts";
+import type { Outcome } from "../machines/outcome.ts";
+import type { OutcomeSink } from "../partition/answer.ts";
+
+/** Writes the answer of an outcome. */
+export type Render = (outcome: Outcome) => void;
+
+interface Place {
+  /** Set when the outcome is there. */
+  outcome: Outcome | undefined;
+  readonly render: Render | undefined;
+  /** Runs when everything before it is answered; has no outcome to wait for. */
+  readonly run: (() => void) | undefined;
+}
+
+export class ReplyQueue implements OutcomeSink {
+  /** Places from `#head` on wait. */
+  #places: Place[] = [];
+  #head = 0;
+  /** Tag of the place at index 0. */
+  #base = 0;
+  readonly #progress: () => void;
+
+  /** `progress` is told whenever answers were written. */
+  constructor(progress: () => void) {
+    this.#progress = progress;
+  }
+
+  get length(): number {
+    return this.#places.length - this.#head;
+  }
+
+  /** Holds a place for an outcome; returns the tag to settle it with. */
+  expect(render: Render): number {
+    this.#places.push({ outcome: undefined, render, run: undefined });
+    return this.#base + this.#places.length - 1;
+  }
+
+  /** Runs `task`, which writes an answer, when everything before it is answered: now, if nothing waits. */
+  inTurn(task: () => void): void {
+    if (this.length === 0) task();
+    else this.#places.push({ outcome: undefined, render: undefined, run: task });
+  }
+
+  settle(tag: number, outcome: Outcome): void {
+    const index = tag - this.#base;
+    const place = must(this.#places[index]);
+    place.outcome = outcome;
+    if (index === this.#head) this.#advance();
+  }
+
+  #advance(): void {
+    for (;;) {
+      const place = this.#places[this.#head];
+      if (place === undefined) break;
+      if (place.run !== undefined) {
+        this.#head++;
+        place.run();
+      } else if (place.outcome !== undefined) {
+        this.#head++;
+        must(place.render)(place.outcome);
+      } else break;
+    }
+    if (this.#head === this.#places.length) {
+      this.#base += this.#head;
+      this.#places = [];
+      this.#head = 0;
+    } else if (this.#head >= 1_024) {
+      this.#places.splice(0, this.#head);
+      this.#base += this.#head;
+      this.#head = 0;
+    }
+    this.#progress();
+  }
+}

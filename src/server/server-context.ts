@@ -1,0 +1,97 @@
+/** What all sessions of a client port share. */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Address } from "../base/network.ts";
+import type { Node } from "../node/node.ts";
+import type { OutcomeSink } from "../partition/answer.ts";
+import { EventLoopDelay } from "./event-loop-delay.ts";
+import type { Operation } from "./operation.ts";
+import { RecordOperation } from "./record-operation.ts";
+import { RecordKeyParser } from "./record-key.ts";
+
+/** Counters since start, for INFO and metrics. */
+export interface ServerCounters {
+  connectionsReceived: number;
+  connectionsRefused: number;
+  commandsProcessed: number;
+  errorsAnswered: number;
+  bytesReceived: number;
+}
+
+export class ServerContext {
+  readonly node: Node;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where clients reach this node. */
+  readonly advertised: Address;
+  readonly version: string;
+  readonly counters: ServerCounters = {
+    connectionsReceived: 0,
+    connectionsRefused: 0,
+    commandsProcessed: 0,
+    errorsAnswered: 0,
+    bytesReceived: 0,
+  };
+  /** Room for the request being parsed: a parsed operation is encoded before the next is parsed. */
+  readonly operation = new RecordOperation();
+  readonly key = new RecordKeyParser();
+  /** Bytes of requests that have begun to arrive, in all connections. */
+  heldBytes = 0;
+  /** When SAVE or BGSAVE last ended and whether it wrote all; from the start of the node on, what it found is saved. */
+  lastSave: { readonly ms: number; readonly durable: boolean };
+  /** Runs while the client port listens. */
+  readonly eventLoopDelay = new EventLoopDelay();
+  /** Open sessions by id. */
+  readonly sessions = new Map<number, ListedSession>();
+
+  constructor(parts: {
+    node: Node;
+    clock: Clock;
+    logger: Logger;
+    advertised: Address;
+    version: string;
+  }) {
+    this.node = parts.node;
+    this.clock = parts.clock;
+    this.logger = parts.logger;
+    this.advertised = parts.advertised;
+    this.version = parts.version;
+    this.lastSave = { ms: parts.node.startedMs, durable: true };
+  }
+
+  /** Hands a parsed operation to its partition; `sink` is told its outcome, a refusal at once. */
+  submit(
+    operation: Operation,
+    waiting: { requestId: Buffer | undefined; sink: OutcomeSink; tag: number },
+  ): void {
+    const partition = this.node.partitionOf(operation.slot);
+    const refusal = partition.admit();
+    if (refusal !== undefined) {
+      waiting.sink.settle(waiting.tag, refusal);
+      return;
+    }
+    const writer = partition.open();
+    writer.begin(operation.code, waiting.requestId);
+    operation.encode(writer);
+    writer.end();
+    partition.enqueue(waiting.sink, waiting.tag);
+  }
+}
+
+/** What CLIENT LIST shows of a session. */
+export interface ListedSession {
+  readonly id: number;
+  readonly protocol: "resp" | "line";
+  /** Version of RESP that it speaks; 0 = none. */
+  readonly respVersion: 0 | 2 | 3;
+  readonly remote: Address;
+  readonly connectedMs: number;
+  /** CLIENT SETNAME; empty = none. */
+  name: string;
+  /** CLIENT SETINFO. */
+  libraryName: string;
+  libraryVersion: string;
+  lastCommand: string;
+  /** Closes the connection. */
+  kill(): void;
+}

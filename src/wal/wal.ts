@@ -1,0 +1,415 @@
+/**
+ * The write-ahead log of a node: one for all its groups, so that one write and one sync make durable what all of them have staged.
+ *
+ * Staging copies a record into the batch being built; `flush` makes everything staged durable; a {@link WalGroup} and `read` show only
+ * what is durable. Any error of a write or a sync is final: whether the bytes are on disk cannot be known by asking again, so nothing is
+ * acknowledged any more and the process must end. See docs/wal-format.md for the bytes and for what recovery decides.
+ */
+import { dirname } from "node:path";
+import { assert, must } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { systemErrorCode, TrubaError } from "../base/errors.ts";
+import type { FileSystem } from "../base/file-system.ts";
+import type { Logger } from "../base/logger.ts";
+import { BatchBuffer } from "./batch-buffer.ts";
+import type { BatchPlace } from "./batch-buffer.ts";
+import { BatchWriter } from "./batch-writer.ts";
+import { EntryReader } from "./entry-reader.ts";
+import type { WalEntry } from "./entry-reader.ts";
+import { encodeVote, kinds, saltOf, sealPadBytes } from "./format.ts";
+import type { Kind } from "./format.ts";
+import { GroupLog } from "./group.ts";
+import type { HardState, WalGroup } from "./group.ts";
+import { mendLog, readLog } from "./recovery.ts";
+import type { RecoveredLog } from "./recovery.ts";
+import { pathOf, segmentFile } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import { SegmentPool } from "./segment-pool.ts";
+import { StagedBatches } from "./staged-batches.ts";
+
+export type { WalEntry } from "./entry-reader.ts";
+export type { HardState, LogPosition, ResetPoint, WalGroup } from "./group.ts";
+
+export interface WalOptions {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Made if it is not there; its parent must be. */
+  readonly directory: string;
+  /** Size of new segments, 4 KiB to 1 GiB. Half of it bounds one batch, and so one entry. */
+  readonly segmentBytes: number;
+  /** A safe integer. A log that another node wrote is refused. */
+  readonly nodeId: number;
+  /** Free disk space, beside what the next segment needs, below which `onSpace(true)` is called. */
+  readonly lowWaterBytes: number;
+  /** Called once, when the log cannot go on. Nothing that was not confirmed before will be. */
+  readonly onFailure: (error: Error) => void;
+  /** Disk space has become short, or is there again; may be called before `open`
+   * resolves. What is staged nevertheless still becomes durable as long as segments are left, and waits after that. */
+  readonly onSpace: (full: boolean) => void;
+}
+
+export interface WalStatistics {
+  /** How syncs are made now. */
+  readonly mode: "sync" | "pool";
+  readonly batches: number;
+  readonly bytes: number;
+  readonly syncAverageMs: number;
+  readonly syncMaxMs: number;
+  readonly liveSegments: number;
+  readonly spareSegments: number;
+  readonly diskBytes: number;
+}
+
+export class Wal {
+  readonly #options: WalOptions;
+  readonly #groups: Map<number, GroupLog>;
+  readonly #pool: SegmentPool;
+  readonly #writer: BatchWriter;
+  readonly #reader: EntryReader;
+  /** Oldest first; the last one is written. */
+  readonly #segments: Segment[] = [];
+  readonly #segmentById = new Map<number, Segment>();
+  /** Nothing was ever staged in this log: it is new, or might as well be. */
+  readonly empty: boolean;
+  readonly #staged: StagedBatches;
+  readonly #sealBatch = new BatchBuffer(256);
+  /** The last batch has records, so nothing proves yet that it was synced. */
+  #unsealed: boolean;
+  #failed: Error | undefined;
+  #closing: Promise<void> | undefined;
+  /** Told when a write has ended, either way. */
+  #onIdle: (() => void) | undefined;
+
+  private constructor(options: WalOptions, log: RecoveredLog) {
+    this.#options = options;
+    this.#groups = log.replay.groups;
+    this.empty = log.replay.records === 0;
+    this.#unsealed = log.lastBatch?.records.some(({ kind }) => kind !== kinds.pad) ?? false;
+    this.#staged = new StagedBatches(options.segmentBytes);
+    for (const group of this.#groups.values()) {
+      group.stagedLast = group.lastIndex;
+      group.stagedTrim = group.trimmedTo.index;
+    }
+    const onFailure = (error: Error) => this.#fail(error);
+    this.#pool = new SegmentPool({ ...seams(options), onFailure, onSpace: options.onSpace });
+    this.#writer = new BatchWriter({
+      ...seams(options),
+      nodeId: options.nodeId,
+      pool: this.#pool,
+      restate: (batch) => this.#restate(batch),
+      onDurable: (batch, place) => this.#durable(batch, place),
+      onRotated: (id, path) => {
+        this.#addSegment(id, path, options.segmentBytes);
+        this.#release();
+      },
+      onFailure,
+    });
+    const salt = saltOf(options.nodeId);
+    this.#reader = new EntryReader((id) => must(this.#segmentById.get(id)), salt);
+  }
+
+  /**
+   * Recovers the log, or starts one in an empty directory. Throws TrubaError DATADAMAGED or DATAVERSION, with nothing on disk changed,
+   * and DISKFULL when there is no room for the first segment.
+   */
+  static async open(options: WalOptions): Promise<Wal> {
+    const { files, directory, segmentBytes, nodeId, logger } = options;
+    assert(Number.isSafeInteger(nodeId), "a node id is a safe integer");
+    assert(segmentBytes % 8 === 0, "the size of a segment is a multiple of 8");
+    assert(segmentBytes >= 4_096, "a segment has at least 4,096 bytes");
+    assert(segmentBytes <= 1_073_741_824, "a segment has at most 1 GiB");
+    const log = readLog(files, directory, nodeId);
+    const wal = new Wal(options, log);
+    try {
+      if (log.segments.length === 0) await wal.#begin();
+      else wal.#resume(log);
+    } catch (error) {
+      await wal.#abandon();
+      if (systemErrorCode(error) !== "ENOSPC") throw error;
+      throw new TrubaError("DISKFULL", `no room for the log in ${directory}`, { cause: error });
+    }
+    logger.info(
+      { directory, segments: wal.liveSegments, batch: log.sequence, ending: log.ending },
+      "the write-ahead log is open",
+    );
+    wal.#pool.start();
+    return wal;
+  }
+
+  /** The group of this id, 0 to 2^32 - 1; a new one has nothing. */
+  group(id: number): WalGroup {
+    return this.#group(id);
+  }
+
+  /** All groups that have records or were asked for. */
+  groups(): Iterable<WalGroup> {
+    return this.#groups.values();
+  }
+
+  /**
+   * Stages an entry; the body is copied. Its index is at most one above the last; entries at or above it are hidden. Throws TrubaError
+   * TOOLARGE for a body that no segment can hold.
+   */
+  stageEntry(group: number, index: number, term: number, body: Uint8Array): void {
+    const owner = this.#group(group);
+    assert(index <= owner.stagedLast + 1, "an entry must not leave a gap");
+    assert(index > owner.stagedTrim, "an entry must be above what was trimmed");
+    this.#stage(kinds.entry, owner, index, term, body);
+    owner.stagedLast = index;
+  }
+
+  /** Stage it before the entries of its term. */
+  stageHardState(group: number, state: HardState): void {
+    const vote = encodeVote(state.votedFor);
+    this.#stage(kinds.hardState, this.#group(group), state.commit, state.term, vote);
+  }
+
+  /** The group starts anew behind a checkpoint: its entries are gone, its next index is `index + 1`. */
+  stageReset(group: number, index: number, term: number, token: Uint8Array): void {
+    const owner = this.#group(group);
+    this.#stage(kinds.reset, owner, index, term, token);
+    owner.stagedLast = index;
+    owner.stagedTrim = index;
+  }
+
+  /** Entries up to `index` are no longer needed; at most the last one. `term` is the term of the entry at `index`. */
+  stageTrim(group: number, index: number, term: number): void {
+    const owner = this.#group(group);
+    assert(index <= owner.stagedLast, "a trim must not be above the last entry");
+    if (index <= owner.stagedTrim) return;
+    this.#stage(kinds.trim, owner, index, term);
+    owner.stagedTrim = index;
+  }
+
+  /** The copy leaves this node. Its last hard state is kept for ever; a new copy begins with a reset. */
+  stageRemoved(group: number, term: number, votedFor: number): void {
+    const owner = this.#group(group);
+    this.#stage(kinds.removed, owner, 0, term, encodeVote(votedFor));
+    owner.stagedLast = 0;
+    owner.stagedTrim = 0;
+  }
+
+  /** Bytes that the next flush will write. */
+  get stagedBytes(): number {
+    return this.#staged.bytes;
+  }
+
+  get stagedRecords(): number {
+    return this.#staged.records;
+  }
+
+  /** A flush is under way in the thread pool, or waits for disk space. */
+  get busy(): boolean {
+    return this.#writer.busy;
+  }
+
+  /**
+   * Makes all that is staged durable, in one batch, or several of at most `walBatchMaxBytes`. `done` runs when all of it is: before this
+   * returns, or later, in which case `busy` is true until then. Must not be called while busy. After a failure `done` never runs.
+   */
+  flush(done: () => void): void {
+    this.#mustRun();
+    assert(!this.busy, "a flush is under way");
+    if (this.stagedRecords === 0) {
+      done();
+      return;
+    }
+    this.#unsealed = true;
+    this.#write(this.#staged.take(), done);
+  }
+
+  /**
+   * Entries from `fromIndex` on, which is at least the group's first index: as many as `maxBytes` of bodies allow, and at least one if
+   * there is one. Throws TrubaError DATADAMAGED, naming file, offset, group and index, when the disk does not give back what was written.
+   */
+  read(group: number, fromIndex: number, maxBytes: number): WalEntry[] {
+    this.#mustRun();
+    return this.#reader.read(this.#group(group), fromIndex, maxBytes);
+  }
+
+  /** Proves that the last batch was synced, by an empty one behind it, if that is still unproved. Nothing may be staged, and not while busy. */
+  seal(done: () => void): void {
+    this.#mustRun();
+    assert(!this.busy, "a flush is under way");
+    assert(this.stagedRecords === 0, "a log with staged records cannot be sealed");
+    if (!this.#unsealed) {
+      done();
+      return;
+    }
+    this.#sealBatch.clear();
+    const pad = sealPadBytes(this.#writer.position);
+    if (pad !== undefined) this.#sealBatch.stage(kinds.pad, undefined, 0, 0, Buffer.alloc(pad));
+    this.#write([this.#sealBatch], () => {
+      this.#unsealed = false;
+      done();
+    });
+  }
+
+  /** The group that keeps the oldest segment alive, and how many segments there are. Undefined when only the last one is needed. */
+  pinning(): { group: number; segments: number } | undefined {
+    let pinning: GroupLog | undefined;
+    for (const group of this.#groups.values()) {
+      if (oldest(group) < (pinning === undefined ? this.#writer.segment : oldest(pinning)))
+        pinning = group;
+    }
+    return pinning && { group: pinning.id, segments: this.#segments.length };
+  }
+
+  /** Bytes of all segments, spares included. */
+  get diskBytes(): number {
+    return this.#segments.reduce((sum, { length }) => sum + length, this.#pool.diskBytes);
+  }
+
+  get liveSegments(): number {
+    return this.#segments.length;
+  }
+
+  get statistics(): WalStatistics {
+    return {
+      ...this.#writer.statistics,
+      liveSegments: this.#segments.length,
+      spareSegments: this.#pool.spares,
+      diskBytes: this.diskBytes,
+    };
+  }
+
+  /** Writes what is staged, seals, waits for background work and closes. A flush that waits for disk space is given up. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#pool.giveUp();
+    await this.#idle();
+    if (this.#failed === undefined) this.flush(() => {});
+    await this.#idle();
+    if (this.#failed === undefined && this.stagedRecords === 0) this.seal(() => {});
+    await this.#idle();
+    await this.#abandon();
+  }
+
+  /** Closes without writing. */
+  async #abandon(): Promise<void> {
+    this.#failed ??= new Error("the log is closed");
+    await this.#pool.stop();
+    this.#writer.close();
+    for (const { reader } of this.#segments) reader.closeSync();
+  }
+
+  /** Resolves when no write is under way. */
+  async #idle(): Promise<void> {
+    while (this.busy) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { files, directory } = this.#options;
+    files.makeDirectorySync(directory);
+    // Also when it was there: an earlier start may have been killed between making and syncing it.
+    files.syncDirectorySync(dirname(directory));
+    // Spares without a log may be of one that was lost, with ids that are about to be used again.
+    this.#pool.adopt(false);
+    await this.#pool.prepare();
+    this.#writer.begin(must(this.#pool.take()));
+    this.#addSegment(1, pathOf(directory, segmentFile(1)), this.#options.segmentBytes);
+  }
+
+  #resume(log: RecoveredLog): void {
+    const { files, directory } = this.#options;
+    mendLog(files, directory, log);
+    this.#pool.adopt(true);
+    for (const { id, length } of log.segments)
+      this.#addSegment(id, pathOf(directory, segmentFile(id)), length);
+    const { id, length } = must(log.segments.at(-1));
+    const { position, sequence } = log;
+    this.#writer.resume({ segment: id, length, position, sequence });
+    this.#release();
+  }
+
+  #addSegment(id: number, path: string, length: number): void {
+    const segment = { id, path, length, reader: this.#options.files.openSync(path, "read") };
+    this.#segments.push(segment);
+    this.#segmentById.set(id, segment);
+  }
+
+  #group(id: number): GroupLog {
+    let group = this.#groups.get(id);
+    if (group === undefined) {
+      assert(id >>> 0 === id, "a group id is a whole number below 2^32");
+      group = new GroupLog(id);
+      this.#groups.set(id, group);
+    }
+    return group;
+  }
+
+  #stage(kind: Kind, group: GroupLog, index: number, term: number, body?: Uint8Array): void {
+    this.#mustRun();
+    this.#staged.stage(kind, group, index, term, body);
+  }
+
+  #write(batches: BatchBuffer[], done: () => void): void {
+    this.#writer.write(batches, () => {
+      const onIdle = this.#onIdle;
+      this.#onIdle = undefined;
+      onIdle?.();
+      done();
+    });
+  }
+
+  #durable(batch: BatchBuffer, place: BatchPlace): void {
+    batch.applyTo(place);
+    if (batch.frees) this.#release();
+    if (batch !== this.#sealBatch) this.#staged.giveBack(batch);
+  }
+
+  #restate(batch: BatchBuffer): void {
+    for (const group of this.#groups.values()) group.restate(batch);
+  }
+
+  /** Hands the oldest segments back whose entries nobody needs. */
+  #release(): void {
+    let needed = this.#writer.segment;
+    for (const group of this.#groups.values()) needed = Math.min(needed, oldest(group));
+    for (;;) {
+      const segment = this.#segments[0];
+      if (segment === undefined || segment.id >= needed) return;
+      this.#segments.shift();
+      this.#segmentById.delete(segment.id);
+      segment.reader.closeSync();
+      this.#pool.recycle(segment.path, segment.length);
+    }
+  }
+
+  #mustRun(): void {
+    if (this.#failed === undefined) return;
+    throw new TrubaError("STOPPED", `the log has stopped: ${this.#failed.message}`, {
+      cause: this.#failed,
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = error;
+    this.#onIdle?.();
+    const { directory, logger, onFailure } = this.#options;
+    // A close that gives up waiting for disk space is no failure.
+    if (error instanceof TrubaError && error.code === "STOPPED") return;
+    logger.error({ directory, error: error.message }, "the write-ahead log has failed");
+    onFailure(error);
+  }
+}
+
+/** What the parts of the log have in common. */
+function seams(options: WalOptions) {
+  const { files, clock, logger, directory, segmentBytes, lowWaterBytes } = options;
+  return { files, clock, logger, directory, segmentBytes, lowWaterBytes };
+}
+
+function oldest(group: GroupLog): number {
+  return group.oldestSegment ?? Infinity;
+}

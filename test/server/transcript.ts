@@ -1,0 +1,91 @@
+/**
+ * Golden transcripts: what clients send and what exactly comes back, byte by byte, readable as a story.
+ *
+ *     # text              a comment
+ *     @resp @line @raw    how requests that follow are written: RESP arrays of the words, lines, or bytes in a JSON string
+ *     @advance 1000       so many ms pass
+ *     @restart            the node stops and starts on the same disk; connections are gone
+ *     > SET key value     a request; those that follow each other are one pipeline. `b> …` is on another connection
+ *     < +OK               what was answered: a line of it, control characters escaped
+ *     < (closed)          the server has closed the connection
+ *
+ * TRUBA_REWRITE_TRANSCRIPTS=1 writes down what comes back; review the difference.
+ */
+import { request, type TestServer, type Wire } from "./test-server.ts";
+
+type Mode = "resp" | "line" | "raw";
+
+export interface TranscriptRun {
+  /** The transcript with the answers that came. */
+  readonly text: string;
+  /** Pipelines whose answers came in more than one write. */
+  readonly split: readonly string[];
+}
+
+/** Plays the requests of a transcript. `pieces` cuts what is sent: how a pipeline's bytes arrive. */
+export async function playTranscript(
+  transcript: string,
+  server: TestServer,
+  pieces: (bytes: string) => readonly string[],
+): Promise<TranscriptRun> {
+  const lines: string[] = [];
+  const split: string[] = [];
+  const wires = new Map<string, Wire>();
+  let mode: Mode = "resp";
+  let pipeline: { name: string; bytes: string } | undefined;
+  const finish = async (): Promise<void> => {
+    if (pipeline === undefined) return;
+    const { name, bytes } = pipeline;
+    pipeline = undefined;
+    const wire = wires.get(name) ?? server.connect();
+    wires.set(name, wire);
+    for (const piece of pieces(bytes)) wire.send(piece);
+    await server.clock.settle();
+    if (wire.writes.length > 1) split.push(bytes);
+    lines.push(...answerLines(wire.take()).map((line) => `${name}< ${line}`));
+    if (wire.state === "open") return;
+    lines.push(`${name}< (closed)`);
+    wires.delete(name);
+  };
+  for (const line of transcript.split("\n")) {
+    const [, name = "", direction, rest = ""] = /^([a-z]*)([<>]) (.*)$/.exec(line) ?? [];
+    if (direction === "<") continue;
+    if (direction === undefined || (pipeline !== undefined && pipeline.name !== name)) await finish();
+    lines.push(line);
+    if (direction === ">") {
+      pipeline = { name, bytes: (pipeline?.bytes ?? "") + requestBytes(rest, mode) };
+      continue;
+    }
+    const [word, argument] = line.split(" ");
+    if (word === "@resp" || word === "@line" || word === "@raw") mode = word.slice(1) as Mode;
+    else if (word === "@advance") await server.clock.advanceSettled(Number(argument));
+    else if (word === "@restart") {
+      wires.clear();
+      await server.restart();
+    } else if (word?.startsWith("@") === true) throw new Error(`a transcript has no ${word}`);
+  }
+  await finish();
+  return { text: lines.join("\n"), split };
+}
+
+function requestBytes(text: string, mode: Mode): string {
+  if (mode === "line") return `${text}\n`;
+  if (mode === "raw") return JSON.parse(text) as string;
+  const words = text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  return request(...words.map((word) => (word.startsWith('"') ? (JSON.parse(word) as string) : word)));
+}
+
+function answerLines(text: string): readonly string[] {
+  if (text === "") return [];
+  const lines = text.split(text.includes("\r\n") ? "\r\n" : "\n");
+  const shown = lines.map((line) =>
+    line.replace(/[^\x20-\x7e]/g, (character) => {
+      if (character === "\n") return "\\n";
+      if (character === "\r") return "\\r";
+      return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+    }),
+  );
+  if (shown.at(-1) === "") shown.pop();
+  else shown.push("(the answer is cut)");
+  return shown;
+}
