@@ -120,6 +120,10 @@ export class SimulatedFileSystem implements FileSystem {
     );
   }
 
+  async rename(from: string, to: string): Promise<void> {
+    await this.#later({ kind: "rename", path: to }, () => this.renameSync(from, to));
+  }
+
   unlinkSync(path: string): void {
     const operation: Operation = { kind: "unlink", path };
     this.#elapse(operation);
@@ -135,6 +139,11 @@ export class SimulatedFileSystem implements FileSystem {
     const operation: Operation = { kind: "syncDirectory", path };
     this.#elapse(operation);
     this.#run(operation, () => this.#tree.syncDirectory(path));
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const operation: Operation = { kind: "syncDirectory", path };
+    await this.#later(operation, () => this.#run(operation, () => this.#tree.syncDirectory(path)));
   }
 
   freeBytesSync(path: string): number {

@@ -18,10 +18,13 @@ export interface FileSystem {
   makeDirectorySync(path: string): void;
   /** Replaces `to` in one step if it exists. */
   renameSync(from: string, to: string): void;
+  /** As `renameSync`, off the event loop: where the journal is busy a rename waits for it. */
+  rename(from: string, to: string): Promise<void>;
   unlinkSync(path: string): void;
   /** As `unlinkSync`, off the event loop: to free a large file takes milliseconds. */
   unlink(path: string): Promise<void>;
   syncDirectorySync(path: string): void;
+  syncDirectory(path: string): Promise<void>;
   /** Bytes that a process without privileges can still write on the disk that holds `path`. */
   freeBytesSync(path: string): number;
   /**

@@ -45,6 +45,8 @@ export const limits = {
   connectionPendingMaxCount: 16_384,
   /** Answers waiting to be taken by one client; over it the connection is not read. */
   connectionOutputPauseBytes: 1_048_576,
+  /** Values in one answer, of a command that reads several records; over it the command is refused. */
+  answerMaxBytes: 33_554_432,
   /** Answers waiting to be taken by one client; over it the connection is closed. */
   connectionOutputMaxBytes: 67_108_864,
   /** Requests that have begun to arrive, of all connections; over it the connection that sent last is closed. */

@@ -45,6 +45,10 @@ export class NodeFileSystem implements FileSystem {
     fs.renameSync(from, to);
   }
 
+  rename(from: string, to: string): Promise<void> {
+    return fs.promises.rename(from, to);
+  }
+
   unlinkSync(path: string): void {
     fs.unlinkSync(path);
   }
@@ -61,6 +65,16 @@ export class NodeFileSystem implements FileSystem {
       fs.fsyncSync(descriptor);
     } finally {
       fs.closeSync(descriptor);
+    }
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    if (this.#platform === "win32") return;
+    const handle = await fs.promises.open(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
     }
   }
 

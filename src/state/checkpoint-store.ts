@@ -303,7 +303,7 @@ export class CheckpointStore {
       throw error;
     }
     try {
-      commitManifest(this.#files, this.#directory);
+      await commitManifest(this.#files, this.#directory);
     } catch (error) {
       // The new manifest may be the one on disk: what it names stays until another one is surely there.
       if (added !== undefined) this.#strays.add(this.#pathOf(added));

@@ -105,7 +105,7 @@ export async function prepareManifest(
       handle.closeSync();
     }
     // The names of the new manifest and of the runs it names.
-    files.syncDirectorySync(directory);
+    await files.syncDirectory(directory);
   } catch (error) {
     // What cannot be removed now is removed by the next attempt.
     await files.unlink(path).catch(() => {});
@@ -114,9 +114,9 @@ export async function prepareManifest(
 }
 
 /** Puts the prepared manifest in place. When this throws, either may be there after a crash. */
-export function commitManifest(files: FileSystem, directory: string): void {
-  files.renameSync(`${directory}/${manifestNewName}`, `${directory}/${manifestName}`);
-  files.syncDirectorySync(directory);
+export async function commitManifest(files: FileSystem, directory: string): Promise<void> {
+  await files.rename(`${directory}/${manifestNewName}`, `${directory}/${manifestName}`);
+  await files.syncDirectory(directory);
 }
 
 /** JSON without spaces, the names of every object sorted, so that equal content is equal text. */

@@ -192,12 +192,12 @@ export class SegmentPool {
     const { files, directory, segmentBytes } = this.#options;
     if (this.#spares.length >= sparesMax || length !== segmentBytes) {
       await files.unlink(path);
-      files.syncDirectorySync(directory);
+      await files.syncDirectory(directory);
       return;
     }
     const name = this.#newName();
-    files.renameSync(path, pathOf(directory, name));
-    files.syncDirectorySync(directory);
+    await files.rename(path, pathOf(directory, name));
+    await files.syncDirectory(directory);
     this.#offer(name);
   }
 
