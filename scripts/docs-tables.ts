@@ -1,16 +1,18 @@
 /**
- * The tables of docs/errors.md and docs/limits.md, made from src/base/errors.ts and src/base/limits.ts: values from the
+ * The tables of the reference pages; here those of docs/errors.md and docs/limits.md, made from src/base/errors.ts and src/base/limits.ts: values from the
  * code itself, explanations from the comments that stand before them. `npm run docs` writes them, a test compares them.
  */
 import { parseSync, Visitor } from "oxc-parser";
 import type { Comment } from "oxc-parser";
 import { errorCodes, errorTable } from "../src/base/errors.ts";
 import { limits } from "../src/base/limits.ts";
+import { commandsTable } from "./docs-commands.ts";
 
 /** The documents that hold a generated table, and the source it comes from. */
 export const documents = [
   { path: "docs/errors.md", source: "src/base/errors.ts", table: errorsTable },
   { path: "docs/limits.md", source: "src/base/limits.ts", table: limitsTable },
+  { path: "docs/commands.md", source: "src/server/command-table.ts", table: commandsTable },
 ] as const;
 
 const begin = "<!-- The table is made by `npm run docs`. -->";

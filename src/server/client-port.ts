@@ -1,7 +1,7 @@
 /**
  * The client port: accepts connections, finds out from their first bytes which protocol they speak, and flushes answers at the end of each turn.
  */
-import { type Clock, type Timer, nextTurn } from "../base/clock.ts";
+import { type Clock, type Timer, delay } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Address, Connection, Listener, Network } from "../base/network.ts";
 import { type ClientProtocol, protocolOf } from "../protocol/first-bytes.ts";
@@ -20,15 +20,24 @@ interface Client {
   first: Buffer;
   /** Its part of the context's held bytes. */
   heldBytes: number;
-  readonly acceptedMs: number;
+  /** When the first of them came (monotonic ms). */
+  firstMs: number;
 }
 
 const sweepEveryMs = 5_000;
+
+/** What a stop leaves clients to take their last answers and close. */
+const lastAnswersMs = 1_000;
+
+/** Refused connections that are open at one time; beyond them the reason may be lost on its way. */
+const refusedMaxCount = 1_000;
 
 export class ClientPort {
   readonly #context: ServerContext;
   readonly #commands: CommandIndex;
   readonly #clients = new Set<Client>();
+  /** Told why and ended; what they send is dropped, and the next sweep closes those that do not close themselves. */
+  readonly #refused = new Set<Connection>();
   #answered: ClientSession[] = [];
   #listener: Listener | undefined;
   #sweep: Timer | undefined;
@@ -66,21 +75,22 @@ export class ClientPort {
   async stop(): Promise<void> {
     this.#flush();
     for (const client of this.#clients) client.connection.end();
-    const deadline = this.#context.clock.monotonicMs() + 1_000;
-    while (this.#clients.size > 0 && this.#context.clock.monotonicMs() < deadline)
-      await nextTurn(this.#context.clock);
-    for (const client of this.#clients) client.connection.destroy();
+    const { clock } = this.#context;
+    const deadline = clock.monotonicMs() + lastAnswersMs;
+    while (this.#clients.size > 0 && clock.monotonicMs() < deadline) await delay(clock, 5);
+    for (const { connection } of this.#clients) connection.destroy();
+    for (const connection of this.#refused) connection.destroy();
   }
 
   #accept(connection: Connection): void {
-    const { counters, clock } = this.#context;
+    const { counters } = this.#context;
     counters.connectionsReceived++;
     const client: Client = {
       connection,
       session: undefined,
       first: Buffer.alloc(0),
       heldBytes: 0,
-      acceptedMs: clock.monotonicMs(),
+      firstMs: 0,
     };
     connection.bind({
       data: (chunk) => this.#data(client, chunk),
@@ -89,27 +99,40 @@ export class ClientPort {
         else client.session.ended();
       },
       drained: () => client.session?.drained(),
-      closed: () => {
-        this.#clients.delete(client);
-        if (client.session === undefined) return;
-        this.#context.sessions.delete(client.session.id);
-        this.#context.heldBytes -= client.heldBytes;
-        client.session.closed();
-      },
+      closed: () => this.#forget(client),
     });
-    if (this.#clients.size >= limits.connectionsMaxCount) {
-      counters.connectionsRefused++;
-      connection.writeText(
-        `-MAXCONNECTIONS the node has ${this.#clients.size} connections; the limit is ${limits.connectionsMaxCount}\r\n`,
-      );
-      connection.end();
+    if (this.#clients.size < limits.connectionsMaxCount) {
+      this.#clients.add(client);
       return;
     }
-    this.#clients.add(client);
+    counters.connectionsRefused++;
+    this.#refuse(
+      connection,
+      `MAXCONNECTIONS the node has ${this.#clients.size} connections; the limit is ${limits.connectionsMaxCount}`,
+    );
+  }
+
+  /** Says why, in the form of RESP, and ends. */
+  #refuse(connection: Connection, why: string): void {
+    connection.writeText(`-${why}\r\n`);
+    connection.end();
+    if (this.#refused.size < refusedMaxCount) this.#refused.add(connection);
+    else connection.destroy();
+  }
+
+  #forget(client: Client): void {
+    this.#clients.delete(client);
+    this.#refused.delete(client.connection);
+    if (client.session === undefined) return;
+    this.#context.sessions.delete(client.session.id);
+    this.#context.heldBytes -= client.heldBytes;
+    client.heldBytes = 0;
+    client.session.closed();
   }
 
   #data(client: Client, chunk: Uint8Array): void {
     this.#context.counters.bytesReceived += chunk.length;
+    if (this.#refused.has(client.connection)) return;
     if (client.session !== undefined) {
       this.#feed(client, client.session, chunk);
       return;
@@ -118,6 +141,7 @@ export class ClientPort {
       client.first.length === 0 ? Buffer.from(chunk) : Buffer.concat([client.first, chunk]);
     const protocol = protocolOf(first);
     if (protocol === "more") {
+      if (client.first.length === 0) client.firstMs = this.#context.clock.monotonicMs();
       client.first = first;
       return;
     }
@@ -151,8 +175,7 @@ export class ClientPort {
         connection.destroy();
         return;
       case "peer":
-        connection.writeText("-NOTSUPPORTED this node takes no peers\r\n");
-        connection.end();
+        this.#refuse(connection, "NOTSUPPORTED this node takes no peers");
         return;
       case "tls":
         connection.destroy();
@@ -165,8 +188,7 @@ export class ClientPort {
   /** Gives a session its bytes; closes it when requests that began to arrive hold too much memory in all. */
   #feed(client: Client, session: ClientSession, chunk: Uint8Array): void {
     session.data(chunk);
-    this.#context.heldBytes += session.heldBytes - client.heldBytes;
-    client.heldBytes = session.heldBytes;
+    this.#account(client, session);
     if (this.#context.heldBytes <= limits.requestsHeldMaxBytes || session.heldBytes === 0) return;
     this.#context.logger.warn(
       { session: session.id, heldBytes: this.#context.heldBytes },
@@ -182,25 +204,33 @@ export class ClientPort {
     for (const session of answered) session.flush();
   }
 
-  /** Closes connections whose request has been arriving for too long, first bytes included. */
+  #account(client: Client, session: ClientSession): void {
+    this.#context.heldBytes += session.heldBytes - client.heldBytes;
+    client.heldBytes = session.heldBytes;
+  }
+
   #scheduleSweep(clock: Clock): void {
     this.#sweep = clock.after(sweepEveryMs, () => {
-      const oldest = clock.monotonicMs() - limits.requestArrivalMaxMs;
-      for (const client of this.#clients) {
-        const since =
-          client.session === undefined
-            ? client.first.length > 0
-              ? client.acceptedMs
-              : undefined
-            : client.session.arrivingSinceMs;
-        if (since === undefined || since > oldest) continue;
-        this.#context.logger.info(
-          { remote: client.connection.remote.host },
-          "closed: a request did not arrive whole in time",
-        );
-        client.connection.destroy();
-      }
+      this.#closeSlow(clock.monotonicMs() - limits.requestArrivalMaxMs);
+      for (const connection of this.#refused) connection.destroy();
       this.#scheduleSweep(clock);
     });
+  }
+
+  /** Closes connections whose request began to arrive, first bytes included, or which ought to have closed, at `oldestMs` or before. */
+  #closeSlow(oldestMs: number): void {
+    for (const client of this.#clients) {
+      const { session, connection } = client;
+      // A session that was paused has let go of bytes since they were counted.
+      if (session !== undefined) this.#account(client, session);
+      const firstMs = client.first.length > 0 ? client.firstMs : undefined;
+      const since = session === undefined ? firstMs : session.arrivingSinceMs;
+      if (since === undefined || since > oldestMs) continue;
+      this.#context.logger.info(
+        { remote: connection.remote.host },
+        "closed: a request did not arrive whole in time, or the client did not close",
+      );
+      connection.destroy();
+    }
   }
 }

@@ -19,7 +19,15 @@ import { heartbeatOf } from "./heartbeat.ts";
 import { type FoundRecord, findRecordAt } from "./record-read.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { checkRequestId } from "./request-id.ts";
+import { RequestOrder } from "./request-order.ts";
 import type { ListedSession, ServerContext } from "./server-context.ts";
+
+/** Bytes `start` to `end` of a buffer, without the end of line. */
+interface Line {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
 
 const lineFeed = 0x0a;
 const blank = 0x20;
@@ -43,6 +51,11 @@ export class LineSession implements ListedSession {
   readonly #decoder = new LineDecoder();
   readonly #request = new LineRequest();
   readonly #queue: ReplyQueue;
+  readonly #order: RequestOrder;
+  /** The line being taken. */
+  #line: Line = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  /** A write that waits for reads; the connection is paused meanwhile. */
+  #held: Line | undefined;
   /** Answers, as bytes in characters. */
   #text = "";
   #marked = false;
@@ -62,7 +75,11 @@ export class LineSession implements ListedSession {
     this.#answered = parts.answered;
     this.remote = parts.connection.remote;
     this.connectedMs = parts.context.clock.wallMs();
-    this.#queue = new ReplyQueue(() => this.#mark());
+    this.#queue = new ReplyQueue(
+      () => this.#mark(),
+      () => this.#text.length + this.#connection.bufferedBytes <= limits.connectionOutputPauseBytes,
+    );
+    this.#order = new RequestOrder(parts.context.node.partitions.length);
   }
 
   get heldBytes(): number {
@@ -70,6 +87,8 @@ export class LineSession implements ListedSession {
   }
 
   data(chunk: Uint8Array): void {
+    // Behind QUIT nothing is taken, and nothing is kept.
+    if (this.#ending) return;
     this.#decoder.push(chunk);
     this.#read();
   }
@@ -84,7 +103,7 @@ export class LineSession implements ListedSession {
   }
 
   drained(): void {
-    this.#maybeResume();
+    this.flush();
   }
 
   kill(): void {
@@ -94,18 +113,26 @@ export class LineSession implements ListedSession {
   flush(): void {
     this.#marked = false;
     if (this.#closed) return;
-    if (this.#text !== "") {
-      this.#connection.writeText(this.#text);
+    for (;;) {
+      if (this.#text !== "") this.#connection.writeText(this.#text);
       this.#text = "";
+      if (
+        !this.#queue.runnable ||
+        this.#connection.bufferedBytes > limits.connectionOutputPauseBytes
+      )
+        break;
+      this.#queue.advance();
     }
     if (this.#connection.bufferedBytes > limits.connectionOutputMaxBytes)
       this.#connection.destroy();
-    else if (this.#ending && this.#queue.length === 0) this.#connection.end();
-    else this.#maybeResume();
+    else if (this.#ending && this.#queue.length === 0) {
+      this.#connection.end();
+      this.arrivingSinceMs = this.#context.clock.monotonicMs();
+    } else this.#maybeResume();
   }
 
   #read(): void {
-    while (!this.#paused && !this.#closed) {
+    while (!this.#paused && !this.#closed && !this.#ending) {
       const event = this.#decoder.next();
       if (event === "none") break;
       if (event === "toolong")
@@ -118,8 +145,7 @@ export class LineSession implements ListedSession {
         this.#queue.length >= limits.connectionPendingMaxCount ||
         this.#text.length > limits.connectionOutputPauseBytes
       ) {
-        this.#paused = true;
-        this.#connection.pause();
+        this.#pause();
       }
     }
     if (!this.#decoder.partial || this.#paused) this.arrivingSinceMs = undefined;
@@ -130,11 +156,20 @@ export class LineSession implements ListedSession {
 
   #maybeResume(): void {
     if (!this.#paused || this.#closed) return;
+    if (this.#held !== undefined && this.#order.holds("all")) return;
     if (this.#queue.length > limits.connectionPendingMaxCount / 2) return;
     if (this.#connection.bufferedBytes > limits.connectionOutputPauseBytes) return;
     this.#paused = false;
     this.#connection.resume();
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#take(held);
     this.#read();
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.#connection.pause();
   }
 
   #mark(): void {
@@ -143,8 +178,9 @@ export class LineSession implements ListedSession {
     this.#answered(this);
   }
 
-  #take(line: LineDecoder): void {
+  #take(line: Line): void {
     const request = this.#request;
+    this.#line = line;
     const shape = request.split(line.buffer, line.start, line.end);
     if (shape === "empty") return;
     if (shape === "malformed") {
@@ -209,7 +245,13 @@ export class LineSession implements ListedSession {
       return;
     }
     const key = Buffer.from(line.subarray(request.keyStart, request.keyEnd));
-    this.#queue.inTurn(() => this.#answerGet(key, 0, key.length));
+    const parser = this.#context.key;
+    const slot = parser.parse(key, 0, key.length) === undefined ? parser.slot : undefined;
+    const ordered = slot !== undefined && this.#order.readWaits(slot);
+    this.#queue.inTurn(() => {
+      if (ordered) this.#order.readDone(slot);
+      this.#answerGet(key, 0, key.length);
+    });
   }
 
   #answerGet(source: Buffer, start: number, end: number): void {
@@ -229,8 +271,16 @@ export class LineSession implements ListedSession {
       this.#refuse(refused);
       return;
     }
+    const { operation } = this.#context;
+    if (this.#order.holds(operation.slot)) {
+      const copy = Buffer.from(line.subarray(this.#line.start, this.#line.end));
+      this.#held = { buffer: copy, start: 0, end: copy.length };
+      this.#pause();
+      return;
+    }
+    this.#order.write(operation.slot, this.#queue.length);
     const tag = this.#queue.expect((outcome) => this.#renderOutcome(outcome));
-    this.#context.submit(this.#context.operation, { requestId, sink: this.#queue, tag });
+    this.#context.submit(operation, { requestId, sink: this.#queue, tag });
   }
 
   #renderOutcome(outcome: Outcome): void {

@@ -24,10 +24,15 @@ export class ReplyQueue implements OutcomeSink {
   /** Tag of the place at index 0. */
   #base = 0;
   readonly #progress: () => void;
+  readonly #hasRoom: () => boolean;
 
-  /** `progress` is told whenever answers were written. */
-  constructor(progress: () => void) {
+  /**
+   * `progress` is told whenever answers were written. Without room, as `hasRoom` says, tasks do not run, so that one turn does not write the answers of
+   * thousands of reads: {@link advance} must be called when there is room again.
+   */
+  constructor(progress: () => void, hasRoom: () => boolean) {
     this.#progress = progress;
+    this.#hasRoom = hasRoom;
   }
 
   get length(): number {
@@ -50,14 +55,21 @@ export class ReplyQueue implements OutcomeSink {
     const index = tag - this.#base;
     const place = must(this.#places[index]);
     place.outcome = outcome;
-    if (index === this.#head) this.#advance();
+    if (index === this.#head) this.advance();
   }
 
-  #advance(): void {
+  /** Whether the next answer waits for room only. */
+  get runnable(): boolean {
+    return this.#places[this.#head]?.run !== undefined;
+  }
+
+  /** Writes the answers whose turn has come. */
+  advance(): void {
     for (;;) {
       const place = this.#places[this.#head];
       if (place === undefined) break;
       if (place.run !== undefined) {
+        if (!this.#hasRoom()) break;
         this.#head++;
         place.run();
       } else if (place.outcome !== undefined) {

@@ -18,6 +18,32 @@ export interface ServerCounters {
   bytesReceived: number;
 }
 
+/** What is known of the process; asked whenever a client asks. */
+export interface ProcessFacts {
+  readonly id: number;
+  /** Operating system and architecture. */
+  readonly system: string;
+  /** In bytes. */
+  memory(): {
+    readonly residentBytes: number;
+    readonly residentMaxBytes: number;
+    readonly heapUsed: number;
+    readonly heapTotal: number;
+    readonly external: number;
+  };
+  cpu(): { readonly userSeconds: number; readonly systemSeconds: number };
+}
+
+interface ServerContextParts {
+  readonly node: Node;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly advertised: Address;
+  readonly version: string;
+  /** Without them INFO says nothing of the process. */
+  readonly processFacts?: ProcessFacts;
+}
+
 export class ServerContext {
   readonly node: Node;
   readonly clock: Clock;
@@ -25,6 +51,7 @@ export class ServerContext {
   /** Where clients reach this node. */
   readonly advertised: Address;
   readonly version: string;
+  readonly processFacts: ProcessFacts | undefined;
   readonly counters: ServerCounters = {
     connectionsReceived: 0,
     connectionsRefused: 0,
@@ -44,18 +71,13 @@ export class ServerContext {
   /** Open sessions by id. */
   readonly sessions = new Map<number, ListedSession>();
 
-  constructor(parts: {
-    node: Node;
-    clock: Clock;
-    logger: Logger;
-    advertised: Address;
-    version: string;
-  }) {
+  constructor(parts: ServerContextParts) {
     this.node = parts.node;
     this.clock = parts.clock;
     this.logger = parts.logger;
     this.advertised = parts.advertised;
     this.version = parts.version;
+    this.processFacts = parts.processFacts;
     this.lastSave = { ms: parts.node.startedMs, durable: true };
   }
 

@@ -5,8 +5,15 @@ import { must } from "../../src/base/assert.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Environment } from "../../src/base/environment.ts";
 import { silentLogger } from "../../src/base/logger.ts";
-import type { Address, Connection, ConnectionEvents, Listener, Network } from "../../src/base/network.ts";
+import type {
+  Address,
+  Connection,
+  ConnectionEvents,
+  Listener,
+  Network,
+} from "../../src/base/network.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
+import { processFacts } from "../../src/cli/process-facts.ts";
 import { Node } from "../../src/node/node.ts";
 import { ClientPort } from "../../src/server/client-port.ts";
 import { CommandIndex } from "../../src/server/command-index.ts";
@@ -42,7 +49,8 @@ export class Wire implements Connection {
 
   /** Bytes of the client, as characters. */
   send(text: string): void {
-    if (this.state === "open" || this.state === "ended") must(this.#events).data(Buffer.from(text, "latin1"));
+    if (this.state === "open" || this.state === "ended")
+      must(this.#events).data(Buffer.from(text, "latin1"));
   }
 
   /** The client shuts its sending side. */
@@ -124,6 +132,8 @@ export interface TestServerOptions {
   readonly partitions?: number;
   readonly seed?: number;
   readonly replicationFactor?: number;
+  /** `wires`: {@link TestServer.connect} is the only way in; else through {@link TestServer.network}. */
+  readonly network?: "wires" | "simulated";
 }
 
 export class TestServer {
@@ -219,10 +229,12 @@ export class TestServer {
       logger: silentLogger,
       advertised: { host: "127.0.0.1", port: 8765 },
       version: "0.1.0",
+      processFacts,
     });
     const port = new ClientPort(context, new CommandIndex(commandTable()));
     this.#running = { node, context, port };
-    await port.listen(this.#wires, { host: "127.0.0.1", port: 8765 });
+    const network = this.#options.network === "simulated" ? this.network : this.#wires;
+    await clock.drive(port.listen(network, { host: "127.0.0.1", port: 8765 }));
   }
 }
 

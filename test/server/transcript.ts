@@ -5,7 +5,7 @@
  *     @resp @line @raw    how requests that follow are written: RESP arrays of the words, lines, or bytes in a JSON string
  *     @advance 1000       so many ms pass
  *     @restart            the node stops and starts on the same disk; connections are gone
- *     > SET key value     a request; those that follow each other are one pipeline. `b> …` is on another connection
+ *     > SET key value     a request; `b> …` is on another connection
  *     < +OK               what was answered: a line of it, control characters escaped
  *     < (closed)          the server has closed the connection
  *
@@ -15,64 +15,71 @@ import { request, type TestServer, type Wire } from "./test-server.ts";
 
 type Mode = "resp" | "line" | "raw";
 
+export interface Play {
+  /** Sends requests that follow each other on one connection, with no comment or order between them, as one pipeline. */
+  readonly pipelined: boolean;
+  /** Cuts what is sent: how it arrives. */
+  readonly pieces: (bytes: string) => Iterable<string>;
+}
+
 export interface TranscriptRun {
   /** The transcript with the answers that came. */
   readonly text: string;
-  /** Pipelines whose answers came in more than one write. */
-  readonly split: readonly string[];
+  /** Only the answers. */
+  readonly answers: readonly string[];
 }
 
-/** Plays the requests of a transcript. `pieces` cuts what is sent: how a pipeline's bytes arrive. */
 export async function playTranscript(
   transcript: string,
   server: TestServer,
-  pieces: (bytes: string) => readonly string[],
+  { pipelined, pieces }: Play,
 ): Promise<TranscriptRun> {
   const lines: string[] = [];
-  const split: string[] = [];
   const wires = new Map<string, Wire>();
   let mode: Mode = "resp";
-  let pipeline: { name: string; bytes: string } | undefined;
+  let pending = { name: "", bytes: "" };
   const finish = async (): Promise<void> => {
-    if (pipeline === undefined) return;
-    const { name, bytes } = pipeline;
-    pipeline = undefined;
+    const { name, bytes } = pending;
+    if (bytes === "") return;
+    pending = { name: "", bytes: "" };
     const wire = wires.get(name) ?? server.connect();
     wires.set(name, wire);
     for (const piece of pieces(bytes)) wire.send(piece);
     await server.clock.settle();
-    if (wire.writes.length > 1) split.push(bytes);
     lines.push(...answerLines(wire.take()).map((line) => `${name}< ${line}`));
     if (wire.state === "open") return;
     lines.push(`${name}< (closed)`);
     wires.delete(name);
   };
-  for (const line of transcript.split("\n")) {
-    const [, name = "", direction, rest = ""] = /^([a-z]*)([<>]) (.*)$/.exec(line) ?? [];
-    if (direction === "<") continue;
-    if (direction === undefined || (pipeline !== undefined && pipeline.name !== name)) await finish();
-    lines.push(line);
-    if (direction === ">") {
-      pipeline = { name, bytes: (pipeline?.bytes ?? "") + requestBytes(rest, mode) };
-      continue;
-    }
+  const order = async (line: string): Promise<void> => {
     const [word, argument] = line.split(" ");
     if (word === "@resp" || word === "@line" || word === "@raw") mode = word.slice(1) as Mode;
     else if (word === "@advance") await server.clock.advanceSettled(Number(argument));
     else if (word === "@restart") {
       wires.clear();
       await server.restart();
-    } else if (word?.startsWith("@") === true) throw new Error(`a transcript has no ${word}`);
+    } else throw new Error(`a transcript has no ${word}`);
+  };
+  for (const line of transcript.split("\n")) {
+    const [, name = "", direction, rest = ""] = /^([a-z]*)([<>]) (.*)$/.exec(line) ?? [];
+    if (direction === "<") continue;
+    if (!pipelined || direction === undefined || pending.name !== name) await finish();
+    lines.push(line);
+    if (direction === ">") pending = { name, bytes: pending.bytes + requestBytes(rest, mode) };
+    else if (line.startsWith("@")) await order(line);
   }
   await finish();
-  return { text: lines.join("\n"), split };
+  const answers = lines.filter((line) => /^[a-z]*< /.test(line));
+  return { text: lines.join("\n"), answers };
 }
 
 function requestBytes(text: string, mode: Mode): string {
   if (mode === "line") return `${text}\n`;
   if (mode === "raw") return JSON.parse(text) as string;
   const words = text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  return request(...words.map((word) => (word.startsWith('"') ? (JSON.parse(word) as string) : word)));
+  return request(
+    ...words.map((word) => (word.startsWith('"') ? (JSON.parse(word) as string) : word)),
+  );
 }
 
 function answerLines(text: string): readonly string[] {

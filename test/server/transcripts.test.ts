@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { TestServer } from "./test-server.ts";
-import { playTranscript } from "./transcript.ts";
+import { type Play, type TranscriptRun, playTranscript } from "./transcript.ts";
 
 const folder = join(import.meta.dirname, "transcripts");
 const rewrite = process.env["TRUBA_REWRITE_TRANSCRIPTS"] === "1";
@@ -15,20 +15,28 @@ suite("golden transcripts", () => {
     const path = join(folder, file);
     const golden = readFileSync(path, "utf8");
 
-    test(`${file}: answers are these bytes, one write for each pipeline`, async () => {
+    const play = async (how: Play): Promise<TranscriptRun> => {
       const server = await TestServer.start();
-      const { text, split } = await playTranscript(golden, server, (bytes) => [bytes]);
+      const run = await playTranscript(golden, server, how);
       await server.stop();
+      return run;
+    };
+
+    test(`${file}: the answers are these bytes`, async () => {
+      const { text } = await play({ pipelined: false, pieces: (bytes) => [bytes] });
       if (rewrite) writeFileSync(path, text);
       assert.equal(text, rewrite ? text : golden);
-      assert.deepEqual(split, [], "answers of these pipelines came in several writes");
     });
 
     test(`${file}: the same when every byte arrives alone`, { skip: rewrite }, async () => {
-      const server = await TestServer.start();
-      const { text } = await playTranscript(golden, server, (bytes) => [...bytes]);
-      await server.stop();
+      const { text } = await play({ pipelined: false, pieces: (bytes) => bytes });
       assert.equal(text, golden);
+    });
+
+    test(`${file}: the same as pipelines`, async () => {
+      const whole = await play({ pipelined: true, pieces: (bytes) => [bytes] });
+      const story = await play({ pipelined: false, pieces: (bytes) => [bytes] });
+      assert.deepEqual(whole.answers, story.answers);
     });
   }
 

@@ -91,13 +91,17 @@ function kill(call: Call, session: Session, reply: RespWriter): void {
     return;
   }
   let killed = 0;
-  for (const other of session.context.sessions.values()) {
+  const { sessions } = session.context;
+  for (const other of sessions.values()) {
     if (filter.id !== undefined && other.id !== filter.id) continue;
     if (filter.address !== undefined && addressText(other.remote) !== filter.address) continue;
     if (other.id === session.id) {
       if (filter.skipSelf) continue;
       session.closeAfterAnswers();
-    } else other.kill();
+    } else {
+      other.kill();
+      sessions.delete(other.id);
+    }
     killed++;
   }
   if (call.count > 3) reply.integer(killed);

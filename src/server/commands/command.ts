@@ -52,42 +52,8 @@ export function commandCommand(table: () => readonly Command[]): PlainCommand {
         }
       },
     },
-    {
-      name: "GETKEYS",
-      arity: -3,
-      usage: "command [argument ...]",
-      help: "The keys of a command.",
-      run(call, _session, reply) {
-        const command = found(call, 2);
-        if (command === undefined) writeFailure(reply, failure("ERR", "Invalid command specified"));
-        else
-          writeKeys(
-            command,
-            new CallView(call, { nameIndex: 2, firstIndex: 3, end: call.count }),
-            reply,
-          );
-      },
-    },
-    {
-      name: "LIST",
-      arity: -2,
-      usage: "[FILTERBY PATTERN pattern]",
-      help: "Names of all commands.",
-      run(call, _session, reply) {
-        const filtered =
-          call.count === 5 && isWord(call, 2, "FILTERBY") && isWord(call, 3, "PATTERN");
-        if (!filtered && call.count !== 2) {
-          writeFailure(reply, syntaxError);
-          return;
-        }
-        const pattern = filtered ? textOf(call, 4).toLowerCase() : "*";
-        const names = table()
-          .map(({ name }) => name.toLowerCase())
-          .filter((name) => globMatches(pattern, name));
-        reply.array(names.length);
-        for (const name of names) reply.bulkText(name);
-      },
-    },
+    getKeys(table),
+    list(table),
   ];
   return container(
     {
@@ -103,6 +69,46 @@ export function commandCommand(table: () => readonly Command[]): PlainCommand {
     },
     subcommands,
   );
+}
+
+function getKeys(table: () => readonly Command[]): Subcommand {
+  return {
+    name: "GETKEYS",
+    arity: -3,
+    usage: "command [argument ...]",
+    help: "The keys of a command.",
+    run(call, _session, reply) {
+      const command = table().find(({ name }) => isWord(call, 2, name));
+      if (command === undefined) writeFailure(reply, failure("ERR", "Invalid command specified"));
+      else {
+        const inner = new CallView(call, { nameIndex: 2, firstIndex: 3, end: call.count });
+        writeKeys(command, inner, reply);
+      }
+    },
+  };
+}
+
+function list(table: () => readonly Command[]): Subcommand {
+  return {
+    name: "LIST",
+    arity: -2,
+    usage: "[FILTERBY PATTERN pattern]",
+    help: "Names of all commands.",
+    run(call, _session, reply) {
+      const filtered =
+        call.count === 5 && isWord(call, 2, "FILTERBY") && isWord(call, 3, "PATTERN");
+      if (!filtered && call.count !== 2) {
+        writeFailure(reply, syntaxError);
+        return;
+      }
+      const pattern = filtered ? textOf(call, 4).toLowerCase() : "*";
+      const names = table()
+        .map(({ name }) => name.toLowerCase())
+        .filter((name) => globMatches(pattern, name));
+      reply.array(names.length);
+      for (const name of names) reply.bulkText(name);
+    },
+  };
 }
 
 interface InfoFacts {

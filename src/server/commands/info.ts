@@ -1,5 +1,4 @@
 /** INFO: what the node is and does, in the lines that tools for Redis read, and a section of our own. Nothing stands here that is not measured or true. */
-import { arch, platform, release } from "node:os";
 import { limits } from "../../base/limits.ts";
 import type { RespWriter } from "../../protocol/resp-writer.ts";
 import { type Call, textOf } from "../call.ts";
@@ -11,15 +10,24 @@ import type { Session } from "../session.ts";
 
 type Line = readonly [name: string, value: string | number];
 
-function server({ node, clock, version, advertised }: ServerContext): readonly Line[] {
+function server({
+  node,
+  clock,
+  version,
+  advertised,
+  processFacts,
+}: ServerContext): readonly Line[] {
   const uptimeSeconds = Math.max(0, Math.floor((clock.wallMs() - node.startedMs) / 1_000));
   return [
     ["redis_version", redisVersion],
     ["truba_version", version],
     ["redis_mode", "cluster"],
-    ["os", `${platform()} ${release()} ${arch()}`],
-    ["arch_bits", 64],
-    ["process_id", process.pid],
+    ...(processFacts === undefined
+      ? []
+      : ([
+          ["os", processFacts.system],
+          ["process_id", processFacts.id],
+        ] as const)),
     ["run_id", clusterIdText(node.identity)],
     ["tcp_port", advertised.port],
     ["server_time_usec", clock.wallMs() * 1_000],
@@ -35,16 +43,20 @@ function clients({ sessions }: ServerContext): readonly Line[] {
   ];
 }
 
-function memory(): readonly Line[] {
-  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
-  return [
-    ["used_memory", heapUsed + external],
-    ["used_memory_rss", rss],
-    ["used_memory_peak_rss", process.resourceUsage().maxRSS * 1_024],
-    ["used_memory_heap", heapUsed],
-    ["used_memory_heap_total", heapTotal],
+function memory({ processFacts }: ServerContext): readonly Line[] {
+  const limit: readonly Line[] = [
     ["maxmemory", 0],
     ["maxmemory_policy", "noeviction"],
+  ];
+  if (processFacts === undefined) return limit;
+  const { residentBytes, residentMaxBytes, heapUsed, heapTotal, external } = processFacts.memory();
+  return [
+    ["used_memory", heapUsed + external],
+    ["used_memory_rss", residentBytes],
+    ["used_memory_rss_peak", residentMaxBytes],
+    ["used_memory_heap", heapUsed],
+    ["used_memory_heap_total", heapTotal],
+    ...limit,
   ];
 }
 
@@ -79,11 +91,12 @@ function replication(): readonly Line[] {
   ];
 }
 
-function cpu(): readonly Line[] {
-  const { user, system } = process.cpuUsage();
+function cpu({ processFacts }: ServerContext): readonly Line[] {
+  if (processFacts === undefined) return [];
+  const { userSeconds, systemSeconds } = processFacts.cpu();
   return [
-    ["used_cpu_sys", (system / 1e6).toFixed(6)],
-    ["used_cpu_user", (user / 1e6).toFixed(6)],
+    ["used_cpu_sys", systemSeconds.toFixed(6)],
+    ["used_cpu_user", userSeconds.toFixed(6)],
   ];
 }
 

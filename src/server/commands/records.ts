@@ -1,4 +1,5 @@
 /** Commands on records: those of Redis, answered as Redis does, and RECORD.*, which tell status, copies and version. */
+import { limits } from "../../base/limits.ts";
 import { operationCodes } from "../../machines/operation.ts";
 import type { Outcome, RecordOutcome } from "../../machines/outcome.ts";
 import type { RespWriter } from "../../protocol/resp-writer.ts";
@@ -234,10 +235,19 @@ const mget: Command = {
   name: "MGET",
   help: "The values of several records, nil for those that are not there.",
   run(call, session, reply) {
+    let bytes = 0;
     for (let i = 1; i < call.count; i++) {
-      const { failure: failed } = findRecord(call, i, session.context);
-      if (failed === undefined) continue;
-      writeFailure(reply, failed);
+      const found = findRecord(call, i, session.context);
+      if (found.failure !== undefined) {
+        writeFailure(reply, found.failure);
+        return;
+      }
+      if (found.address === 0) continue;
+      bytes += found.records.valueEnd(found.address) - found.records.valueStart(found.address);
+    }
+    if (bytes > limits.answerMaxBytes) {
+      const text = `the values are ${bytes} bytes; one answer may have ${limits.answerMaxBytes}`;
+      writeFailure(reply, failure("TOOLARGE", text));
       return;
     }
     reply.array(call.count - 1);
