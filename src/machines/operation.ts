@@ -61,6 +61,7 @@ export class OperationWriter {
   /** Opens a group of `count` operations; each is written by {@link begin} and {@link end}. */
   beginGroup(count: number, requestId: Uint8Array | undefined): void {
     assert(this.#groupAt < 0, "groups do not nest");
+    assert(this.#operationAt < 0, "a group does not stand in an operation");
     this.#room(64 + (requestId?.length ?? 0));
     this.#groupAt = this.#at - this.#start;
     this.#header(operationCodes.group, requestId);
@@ -68,6 +69,7 @@ export class OperationWriter {
   }
 
   endGroup(): void {
+    assert(this.#operationAt < 0, "an operation is open");
     this.#setLength(this.#groupAt);
     this.#groupAt = -1;
   }

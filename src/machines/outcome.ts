@@ -101,6 +101,7 @@ export function abortReason(outcome: Outcome): { code: ErrorCode; text: string }
  *     aborted  u8 4, u16 index, u8 code bytes, code, u16 text bytes, text
  *     error    u8 5, u8 code bytes, code, u16 text bytes, text
  *     done     u8 6
+ *     later    u8 7, f64 ms to wait, then as an error: one that says when to come back
  */
 export function encodeOutcome(outcome: Outcome): Buffer {
   switch (outcome.kind) {
@@ -126,7 +127,10 @@ export function encodeOutcome(outcome: Outcome): Buffer {
       return Buffer.concat([index, encodeReason(outcome.code, outcome.text)]);
     }
     case "error":
-      return Buffer.concat([Buffer.of(5), encodeReason(outcome.code, outcome.text)]);
+      return Buffer.concat([
+        outcome.retryAfterMs === undefined ? Buffer.of(5) : encodeLater(outcome.retryAfterMs),
+        encodeReason(outcome.code, outcome.text),
+      ]);
     case "done":
       return Buffer.of(6);
     default:
@@ -147,7 +151,7 @@ interface Cursor {
 }
 
 function decodeNext(cursor: Cursor): Outcome {
-  const kind = cursor.bytes[cursor.at++];
+  const kind = must(cursor.bytes[cursor.at++], "a stored outcome is cut short");
   switch (kind) {
     case 1: {
       const status = must(recordStatuses[must(cursor.bytes[cursor.at])]);
@@ -173,9 +177,21 @@ function decodeNext(cursor: Cursor): Outcome {
       return { kind: "error", ...decodeReason(cursor) };
     case 6:
       return done;
+    case 7: {
+      const retryAfterMs = cursor.bytes.readDoubleLE(cursor.at);
+      cursor.at += 8;
+      return { kind: "error", ...decodeReason(cursor), retryAfterMs };
+    }
     default:
       throw new Error(`a stored outcome has the unknown kind ${kind}`);
   }
+}
+
+function encodeLater(retryAfterMs: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes[0] = 7;
+  bytes.writeDoubleLE(retryAfterMs, 1);
+  return bytes;
 }
 
 function encodeReason(code: ErrorCode, text: string): Buffer {

@@ -2,6 +2,7 @@
  * All machines of one partition as one: `once` below, groups on the undo list, each operation to the machine of its code.
  */
 import { assert, must } from "../base/assert.ts";
+import { TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { State } from "../state/state.ts";
 import type { Machine, Moment } from "./machine.ts";
@@ -41,16 +42,19 @@ export class MachineStack {
     for (const machine of this.#machines) machine.loaded();
   }
 
-  /** Applies one operation with everything in it; `moment.number` is the number of the operation before it and moves on. */
+  /**
+   * Applies one operation with everything in it; `moment.number` is the number of the operation before it and moves on. Throws TrubaError DATAVERSION for an
+   * operation that only a later version knows.
+   */
   apply(operation: OperationReader, moment: Moment): Outcome {
     if (operation.requestIdBytes === 0) return this.#applyNew(operation, moment);
     const recalled = this.once.recall(operation, moment);
     if (recalled !== undefined) {
       moment.number++;
-      return recalled.kind === "group" ? this.#readAgain(operation, moment, recalled) : recalled;
+      if (recalled.kind === "group") return this.#readAgain(operation, moment, recalled);
+      return recalled.kind === "value" ? this.#applyOne(operation, moment) : recalled;
     }
     const outcome = this.#applyNew(operation, moment);
-    operation.at = operation.bodyStart;
     this.once.remember(operation, moment, outcome);
     return outcome;
   }
@@ -70,10 +74,13 @@ export class MachineStack {
   }
 
   #applyOne(operation: OperationReader, moment: Moment): Outcome {
-    const machine = must(
-      this.#byCode[operation.code],
-      `operation code ${operation.code} is unknown to this version`,
-    );
+    const machine = this.#byCode[operation.code];
+    if (machine === undefined) {
+      throw new TrubaError(
+        "DATAVERSION",
+        `the log holds an operation of code ${operation.code}, which this version does not know`,
+      );
+    }
     return machine.apply(operation, moment);
   }
 
@@ -95,6 +102,7 @@ export class MachineStack {
       }
       outcomes.push(outcome);
     }
+    assert(at === operation.end, "a group has bytes left over");
     this.#state.undo.commit();
     return { kind: "group", outcomes };
   }

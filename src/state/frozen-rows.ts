@@ -80,13 +80,13 @@ export class FrozenRows implements RowSource {
     const ends = new Uint32Array(bucketCount + 1);
     let rows = 0;
     for (let i = 0; i < addresses.length; i++) {
+      if ((i & 255) === 255 && slice.isOver()) await slice.rest();
       const address = addresses[i] as number;
       if (address === 0) continue;
       const hash = this.#hashOf(address);
       hashes[i] = hash;
       ends[(hash >>> 24) + 1] = (ends[(hash >>> 24) + 1] as number) + 1;
       rows++;
-      if ((i & 255) === 255 && slice.isOver()) await slice.rest();
     }
     for (let bucket = 1; bucket <= bucketCount; bucket++)
       ends[bucket] = (ends[bucket] as number) + (ends[bucket - 1] as number);
@@ -94,12 +94,12 @@ export class FrozenRows implements RowSource {
     /** Places in `addresses`, grouped by bucket. */
     const grouped = new Uint32Array(rows);
     for (let i = 0; i < addresses.length; i++) {
+      if ((i & 255) === 255 && slice.isOver()) await slice.rest();
       if (addresses[i] === 0) continue;
       const bucket = (hashes[i] as number) >>> 24;
       const target = next[bucket] as number;
       next[bucket] = target + 1;
       grouped[target] = i;
-      if ((i & 255) === 255 && slice.isOver()) await slice.rest();
     }
     const sorted = new Uint32Array(rows);
     for (let bucket = 0; bucket < bucketCount; bucket++) {
@@ -127,27 +127,16 @@ export class FrozenRows implements RowSource {
       const place = places[(keys[i] as number) % 2 ** 29] as number;
       sorted[from + i] = addresses[place] as number;
     }
-    for (let i = 1; i < places.length; i++) {
-      if (
-        Math.floor((keys[i] as number) / 2 ** 29) === Math.floor((keys[i - 1] as number) / 2 ** 29)
-      ) {
-        this.#sinkEqual(sorted, from, from + i);
+    for (let i = 0; i < places.length;) {
+      const hash = Math.floor((keys[i] as number) / 2 ** 29);
+      let end = i + 1;
+      while (end < places.length && Math.floor((keys[end] as number) / 2 ** 29) === hash) end++;
+      if (end - i > 1) {
+        // The order hash has no seed, so clients can make keys that collide: no quadratic sort here.
+        sorted.subarray(from + i, from + end).sort((a, b) => this.#compareKeys(a, b));
       }
+      i = end;
     }
-  }
-
-  /** Moves the row at `at` down among rows of the same hash until its key is in order: insertion sort, for the few that collide. */
-  #sinkEqual(sorted: Uint32Array, from: number, at: number): void {
-    const address = sorted[at] as number;
-    const hash = this.#hashOf(address);
-    let place = at;
-    while (place > from) {
-      const below = sorted[place - 1] as number;
-      if (this.#hashOf(below) !== hash || this.#compareKeys(below, address) <= 0) break;
-      sorted[place] = below;
-      place--;
-    }
-    sorted[place] = address;
   }
 
   #hashOf(address: number): number {

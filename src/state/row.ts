@@ -3,8 +3,8 @@
  *
  *      0  u32  bytes of the block that count: header, key and body
  *      4  u32  place in the table's list of changed rows
- *      8  u32  hash of key and body: the row's share of the digest
- *     12  u8   flags: 1 deleted, 2 fresh (nothing on disk knows the key)
+ *      8  u32  hash of key length, key and body: the row's share of the digest
+ *     12  u8   flags: 1 deleted, 2 fresh (nothing on disk knew the key when the row came into that list), 4 heir (took its predecessor's place in it)
  *     13  u8   bytes of the key
  *     14  u16  zero
  *     16       key, body, zeros up to a multiple of 8
@@ -14,6 +14,7 @@ export const rowKeyMaxBytes = 255;
 
 export const rowDeleted = 1;
 export const rowFresh = 2;
+export const rowHeir = 4;
 
 /** Hash of a key for a table's index (MurmurHash3, 32 bit, without its tail mix). The seed differs in each run, so that nobody can choose keys that collide. */
 export function keyHash(source: Uint8Array, start: number, bytes: number, seed: number): number {
@@ -32,7 +33,7 @@ export function keyHash(source: Uint8Array, start: number, bytes: number, seed: 
   return finish(hash);
 }
 
-/** Hash of a row's key and body, which lie in `words` as whole words padded with zeros. Equal on every node. */
+/** Hash of `bytes` bytes, which lie in `words` as whole words padded with zeros. Equal on every node. */
 export function rowHash(words: Int32Array, firstWord: number, bytes: number, seed: number): number {
   let hash = seed ^ bytes;
   const end = firstWord + ((bytes + 3) >>> 2);

@@ -43,7 +43,7 @@ export class Slab {
   /** Memory of each chunk; what is free holds an empty buffer. Chunk 0 is never used, so that no block has address 0. */
   readonly #chunks: Buffer[] = [Buffer.alloc(0)];
   readonly #words: Int32Array[] = [new Int32Array(0)];
-  /** Per chunk: size class, live blocks, head of its free blocks (word offset, 0 = none), first never used byte, place in the list below. */
+  /** Per chunk: size class, live blocks, head of its free blocks (byte offset, -1 = none), first never used byte, place in the list below (-1 = not in it). */
   readonly #class: number[] = [largeClass];
   readonly #live: number[] = [0];
   readonly #free: number[] = [-1];

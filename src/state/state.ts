@@ -2,8 +2,9 @@
  * The state of one partition: its tables, the memory of their rows, the undo list of a running group, and what stands beside the tables. It is
  * changed by applying log entries and by nothing else; a checkpoint of it is written while it goes on changing.
  */
-import { assert, must } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { TrubaError } from "../base/errors.ts";
 import { FrozenRows } from "./frozen-rows.ts";
 import { type RowSink, runRowHeaderBytes } from "./run-format.ts";
 import { Slab } from "./slab.ts";
@@ -12,7 +13,7 @@ import { TimeSlice } from "./time-slice.ts";
 import { UndoList } from "./undo-list.ts";
 
 export class State {
-  readonly slab = new Slab();
+  readonly slab: Slab;
   readonly undo = new UndoList();
   readonly #sum: DigestSum = { value: 0, liveBytes: 0 };
   readonly #seed: number;
@@ -20,8 +21,9 @@ export class State {
   #frozen = false;
 
   /** `seed` spreads keys over the tables' indexes; random for each run of the process, without effect on what the state holds. */
-  constructor(seed: number) {
+  constructor(seed: number, slab = new Slab()) {
     this.#seed = seed;
+    this.slab = slab;
   }
 
   /** Adds a table. Its id, 1 to 255, stands in checkpoints and must keep its meaning for ever. */
@@ -74,12 +76,15 @@ export class State {
     return rows;
   }
 
-  /** Takes in a row of a checkpoint, from the oldest run to the newest. */
+  /** Takes in a row of a checkpoint, from the oldest run to the newest. Throws TrubaError DATAVERSION for a table that this version does not know. */
   readonly load: RowSink = (table, source, keyStart, keyBytes, bodyStart, bodyBytes, deleted) => {
-    const target = must(
-      this.#tables.get(table),
-      `a checkpoint holds rows of table ${table}, which is unknown`,
-    );
+    const target = this.#tables.get(table);
+    if (target === undefined) {
+      throw new TrubaError(
+        "DATAVERSION",
+        `the checkpoint holds rows of table ${table}, which this version does not know`,
+      );
+    }
     target.load(source, keyStart, keyBytes, bodyStart, bodyBytes, deleted);
   };
 

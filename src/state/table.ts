@@ -8,8 +8,17 @@
  * A deleted row stays in the index as a *deletion* until a checkpoint has written it, so that each key stands at most once among the changes.
  */
 import { assert } from "../base/assert.ts";
+import { ChangedRows } from "./changed-rows.ts";
 import { RowIndex } from "./row-index.ts";
-import { keyHash, rowDeleted, rowFresh, rowHash, rowHeaderBytes, rowKeyMaxBytes } from "./row.ts";
+import {
+  keyHash,
+  rowDeleted,
+  rowFresh,
+  rowHash,
+  rowHeaderBytes,
+  rowHeir,
+  rowKeyMaxBytes,
+} from "./row.ts";
 import type { Slab } from "./slab.ts";
 import type { UndoList } from "./undo-list.ts";
 
@@ -34,9 +43,7 @@ export class Table {
   readonly #sum: DigestSum;
   readonly #index = new RowIndex();
   #live = 0;
-  /** Addresses of rows changed since the last freeze; 0 where a change was taken back. */
-  #changed: number[] = [];
-  #holes: number[] = [];
+  readonly #changed = new ChangedRows();
   /** What a checkpoint in progress is writing: blocks in it must outlive their replacement. */
   #frozen: readonly number[] | undefined;
   #freeLater: number[] = [];
@@ -56,7 +63,7 @@ export class Table {
 
   /** Rows that a checkpoint would write now. */
   get changedCount(): number {
-    return this.#changed.length - this.#holes.length;
+    return this.#changed.count;
   }
 
   get indexBytes(): number {
@@ -144,7 +151,10 @@ export class Table {
     assert(removed, "a row to remove is not in its table");
   }
 
-  /** Live rows with hash at least `fromHash`, at least `count` of them if there are; returns the hash to go on from, 0 at the end. */
+  /**
+   * Live rows with hash at least `fromHash`: `count` of them and a few more, or fewer where deletions wait for a checkpoint, which count as well. Returns the
+   * hash to go on from, 0 at the end. The table must not change meanwhile.
+   */
   scan(fromHash: number, count: number, visit: (address: number) => void): number {
     return this.#index.scan(fromHash, count, (address) => {
       if (!this.#isDeleted(address)) visit(address);
@@ -188,9 +198,7 @@ export class Table {
   /** Hands over the rows changed so far to a checkpoint; changes from now on are counted anew. {@link thaw} must follow. */
   freeze(): readonly number[] {
     assert(this.#frozen === undefined, "a table is frozen twice");
-    this.#frozen = this.#changed;
-    this.#changed = [];
-    this.#holes = [];
+    this.#frozen = this.#changed.take();
     return this.#frozen;
   }
 
@@ -206,14 +214,10 @@ export class Table {
       if (address === 0 || !this.#isCurrent(address)) continue;
       if (!options.durable) {
         const words = this.slab.words(address);
-        words[(this.slab.offset(address) >> 2) + 1] = this.#addChanged(address);
+        words[(this.slab.offset(address) >> 2) + 1] = this.#changed.add(address);
       } else if (this.#isDeleted(address)) {
         this.#dropFromIndex(address);
         this.slab.free(address);
-      } else {
-        const buffer = this.slab.buffer(address);
-        const flags = this.slab.offset(address) + 12;
-        buffer[flags] = (buffer[flags] as number) & ~rowFresh;
       }
     }
     if (options.to >= frozen.length) this.#frozen = undefined;
@@ -236,16 +240,11 @@ export class Table {
     const place = this.#changedPlace(after);
     if (before === 0) {
       this.#index.removeAt(slot);
-      this.#leaveChanged(place);
+      this.#changed.removeAt(place);
     } else {
       this.#index.replaceAt(slot, before);
-      if (
-        this.#placeOf(before) === place &&
-        place < this.#changed.length &&
-        !this.#inFrozen(before)
-      )
-        this.#changed[place] = before;
-      else this.#leaveChanged(place);
+      if ((this.#flagsOf(after) & rowHeir) !== 0) this.#changed.replaceAt(place, before);
+      else this.#changed.removeAt(place);
     }
     this.#tell(after, before);
     this.slab.free(after);
@@ -254,10 +253,10 @@ export class Table {
   /** The change stands: what it replaced is no longer needed; a deletion that nothing on disk knows of goes as well. */
   settle(before: number, after: number): void {
     if (before !== 0) this.#free(before);
-    const flags = this.slab.buffer(after)[this.slab.offset(after) + 12] as number;
+    const flags = this.#flagsOf(after) & (rowDeleted | rowFresh);
     if (flags === (rowDeleted | rowFresh) && this.#isCurrent(after)) {
       this.#dropFromIndex(after);
-      this.#leaveChanged(this.#changedPlace(after));
+      this.#changed.removeAt(this.#changedPlace(after));
       this.slab.free(after);
     }
   }
@@ -266,7 +265,8 @@ export class Table {
     const words = this.slab.words(address);
     const first = this.slab.offset(address) >> 2;
     const bytes = (words[first] as number) - rowHeaderBytes;
-    words[first + 2] = rowHash(words, first + 4, bytes, this.id);
+    // From the word with the flags, still zero, and the key's length on: a byte that moves from key to body makes another hash.
+    words[first + 2] = rowHash(words, first + 3, bytes + 4, this.id);
   }
 
   #replace(address: number): void {
@@ -280,17 +280,16 @@ export class Table {
     if (before === 0) {
       this.#index.insert(hash, address);
       buffer[offset + 12] = (buffer[offset + 12] as number) | rowFresh;
-      place = this.#addChanged(address);
+      place = this.#changed.add(address);
     } else {
       this.#index.replaceAt(slot, address);
       place = this.#placeOf(before);
-      if (this.#changed[place] === before) {
-        const fresh =
-          (this.slab.buffer(before)[this.slab.offset(before) + 12] as number) & rowFresh;
-        buffer[offset + 12] = (buffer[offset + 12] as number) | fresh;
-        this.#changed[place] = address;
+      if (this.#changed.at(place) === before) {
+        const fresh = this.#flagsOf(before) & rowFresh;
+        buffer[offset + 12] = (buffer[offset + 12] as number) | fresh | rowHeir;
+        this.#changed.replaceAt(place, address);
       } else {
-        place = this.#addChanged(address);
+        place = this.#changed.add(address);
       }
     }
     this.slab.words(address)[(offset >> 2) + 1] = place;
@@ -324,10 +323,12 @@ export class Table {
     this.#live += sign;
   }
 
+  #flagsOf(address: number): number {
+    return this.slab.buffer(address)[this.slab.offset(address) + 12] as number;
+  }
+
   #isDeleted(address: number): boolean {
-    return (
-      ((this.slab.buffer(address)[this.slab.offset(address) + 12] as number) & rowDeleted) !== 0
-    );
+    return (this.#flagsOf(address) & rowDeleted) !== 0;
   }
 
   #placeOf(address: number): number {
@@ -336,19 +337,8 @@ export class Table {
 
   #changedPlace(address: number): number {
     const place = this.#placeOf(address);
-    assert(this.#changed[place] === address, "a changed row is not among the changes");
+    assert(this.#changed.at(place) === address, "a changed row is not among the changes");
     return place;
-  }
-
-  #addChanged(address: number): number {
-    const place = this.#holes.pop() ?? this.#changed.length;
-    this.#changed[place] = address;
-    return place;
-  }
-
-  #leaveChanged(place: number): void {
-    this.#changed[place] = 0;
-    this.#holes.push(place);
   }
 
   #inFrozen(address: number): boolean {

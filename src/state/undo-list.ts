@@ -45,7 +45,7 @@ export class UndoList {
   rollback(): void {
     assert(this.#active, "no group is open");
     this.#active = false;
-    for (const { table, before, after } of this.#changes.reverse()) table.undo(before, after);
+    for (const { table, before, after } of this.#changes.toReversed()) table.undo(before, after);
     this.#changes = [];
   }
 }

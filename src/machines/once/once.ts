@@ -30,8 +30,10 @@ const tableId = 2;
 const bodyHeaderBytes = 20;
 /** Ids are forgotten in steps of this much id time. */
 const bucketMs = 100;
-/** Rows forgotten by one operation at most, so that none takes long: each adds one at most. */
+/** Rows forgotten by one operation because they are old, so that none takes long: each adds one at most. */
 const forgetMaxRows = 16;
+/** Rows forgotten by one operation to make room: more than the largest row, the outcome of a whole group, is worth. */
+const makeRoomMaxRows = 256;
 /** Forgetting may be this late, so that one `due` operation forgets several buckets. */
 const forgetLateMs = 1_000;
 /** What a row costs beside its bytes: index slots and its place in a bucket. */
@@ -143,13 +145,15 @@ export class Once {
     return isUuidV7(this.#scratch) ? uuidV7Ms(this.#scratch) : undefined;
   }
 
-  /** Forgets up to `maxRows` rows of buckets that ended before `before`, or that must go for lack of room. */
+  /** Forgets up to `maxRows` rows of buckets that ended before `before`, and as many as must go for lack of room. */
   #forget(before: number, maxRows: number): number {
     let rows = 0;
-    while (rows < maxRows) {
+    for (;;) {
       const start = this.#starts[0];
       if (start === undefined) break;
-      if (start + bucketMs > before && this.#bytes <= this.#maxBytes) break;
+      const full = this.#bytes > this.#maxBytes;
+      if (rows >= (full ? Math.max(maxRows, makeRoomMaxRows) : maxRows)) break;
+      if (start + bucketMs > before && !full) break;
       this.#horizon = Math.max(this.#horizon, start + bucketMs - 1);
       const bucket = must(this.#buckets.get(start));
       this.#table.removeAt(must(bucket.addresses[bucket.head]));
