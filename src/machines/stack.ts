@@ -17,6 +17,12 @@ import {
 } from "./outcome.ts";
 import { Records } from "./records/records.ts";
 
+/** A group reads into memory what it answers, so that is bounded. */
+const tooMuchRead = {
+  code: "TOOLARGE",
+  text: `the group reads more than ${limits.answerMaxBytes} bytes`,
+} as const;
+
 export class MachineStack {
   readonly records: Records;
   readonly once: Once;
@@ -89,13 +95,15 @@ export class MachineStack {
     const outcomes: Outcome[] = [];
     const inner = this.#inner;
     let at = operation.at;
+    let readBytes = 0;
     this.#state.undo.begin();
     for (let index = 0; index < count; index++) {
       at = inner.open(operation.buffer, at);
       assert(at <= operation.end, "an operation is longer than its group");
       moment.number++;
       const outcome = this.#applyOne(inner, moment);
-      const reason = abortReason(outcome);
+      if (outcome.kind === "value") readBytes += outcome.value?.length ?? 0;
+      const reason = readBytes > limits.answerMaxBytes ? tooMuchRead : abortReason(outcome);
       if (reason !== undefined) {
         this.#state.undo.rollback();
         return { kind: "aborted", index, code: reason.code, text: reason.text };
@@ -108,13 +116,18 @@ export class MachineStack {
   }
 
   /** A repeated group answers what it answered; what it read is read again, for values are not remembered. */
-  #readAgain(operation: OperationReader, moment: Moment, recalled: GroupOutcome): GroupOutcome {
+  #readAgain(operation: OperationReader, moment: Moment, recalled: GroupOutcome): Outcome {
     const outcomes = [...recalled.outcomes];
     const inner = this.#inner;
     let at = operation.bodyStart + 2;
+    let readBytes = 0;
     for (let index = 0; index < outcomes.length; index++) {
       at = inner.open(operation.buffer, at);
-      if (must(outcomes[index]).kind === "value") outcomes[index] = this.#applyOne(inner, moment);
+      if (must(outcomes[index]).kind !== "value") continue;
+      const outcome = this.#applyOne(inner, moment);
+      if (outcome.kind === "value") readBytes += outcome.value?.length ?? 0;
+      if (readBytes > limits.answerMaxBytes) return { kind: "error", ...tooMuchRead };
+      outcomes[index] = outcome;
     }
     return { kind: "group", outcomes };
   }

@@ -279,11 +279,10 @@ export class LineSession implements ListedSession {
       return;
     }
     this.#order.write(operation.slot, this.#queue.length);
-    const tag = this.#queue.expect((outcome) => this.#renderOutcome(outcome));
-    this.#context.submit(operation, { requestId, sink: this.#queue, tag });
+    this.#context.submit(operation, this.#queue, this.#queue.expect(this.#render), requestId);
   }
 
-  #renderOutcome(outcome: Outcome): void {
+  readonly #render = (outcome: Outcome): void => {
     if (outcome.kind === "error") {
       const retry =
         outcome.retryAfterMs === undefined ? "" : `; retry after ${outcome.retryAfterMs} ms`;
@@ -293,7 +292,7 @@ export class LineSession implements ListedSession {
     else if (outcome.status === "updated") this.#write("Updated (1 replicas)");
     else if (outcome.status === "deleted") this.#write("Deleted (1 replicas)");
     else this.#write("Not found");
-  }
+  };
 
   #refuse(failed: Failure): void {
     this.#queue.inTurn(() => this.#writeError(failed.text));

@@ -17,7 +17,7 @@ import {
 } from "./command.ts";
 import { type Failure, failure } from "./failure.ts";
 import type { Operation } from "./operation.ts";
-import type { ReplyQueue } from "./reply-queue.ts";
+import type { Render, ReplyQueue } from "./reply-queue.ts";
 import { checkRequestId } from "./request-id.ts";
 import { type ReadScope, RequestOrder } from "./request-order.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -40,6 +40,8 @@ export class RequestRunner {
   readonly #hold: (request: () => void) => void;
   readonly #order: RequestOrder;
   #transaction: Transaction | undefined;
+  #rendered: WriteCommand | undefined;
+  #render: Render = () => {};
 
   constructor({ session, commands, queue, hold }: RequestRunnerParts) {
     this.#session = session;
@@ -202,8 +204,8 @@ export class RequestRunner {
       this.#hold(() => this.#write(command, copy));
     } else {
       this.#order.write(parsed.slot, this.#queue.length);
-      const tag = this.#queue.expect((outcome) => this.#render(command, outcome));
-      this.#context.submit(parsed, { requestId, sink: this.#queue, tag });
+      const tag = this.#queue.expect(this.#renderOf(command));
+      this.#context.submit(parsed, this.#queue, tag, requestId);
     }
   }
 
@@ -264,7 +266,7 @@ export class RequestRunner {
     };
     for (let i = 1; i <= count; i++) {
       const parsed = command.parse(call, i, this.#session);
-      if (!isFailure(parsed)) this.#context.submit(parsed, { requestId, sink: collect, tag: 0 });
+      if (!isFailure(parsed)) this.#context.submit(parsed, collect, 0, requestId);
     }
   }
 
@@ -284,9 +286,16 @@ export class RequestRunner {
     this.refuse(failed);
   }
 
-  #render(command: WriteCommand, outcome: Outcome): void {
-    if (outcome.kind === "error") this.#renderError(outcome);
-    else command.render(outcome, this.#session.reply);
+  /** Clients mostly repeat a command, so what renders the last one is kept: no closure for each write. */
+  #renderOf(command: WriteCommand): Render {
+    if (this.#rendered !== command) {
+      this.#rendered = command;
+      this.#render = (outcome) => {
+        if (outcome.kind === "error") this.#renderError(outcome);
+        else command.render(outcome, this.#session.reply);
+      };
+    }
+    return this.#render;
   }
 
   #renderGroup(transaction: Transaction, outcome: Outcome): void {

@@ -82,21 +82,18 @@ export class ServerContext {
   }
 
   /** Hands a parsed operation to its partition; `sink` is told its outcome, a refusal at once. */
-  submit(
-    operation: Operation,
-    waiting: { requestId: Buffer | undefined; sink: OutcomeSink; tag: number },
-  ): void {
+  submit(operation: Operation, sink: OutcomeSink, tag: number, requestId: Buffer | undefined): void {
     const partition = this.node.partitionOf(operation.slot);
     const refusal = partition.admit();
     if (refusal !== undefined) {
-      waiting.sink.settle(waiting.tag, refusal);
+      sink.settle(tag, refusal);
       return;
     }
     const writer = partition.open();
-    writer.begin(operation.code, waiting.requestId);
+    writer.begin(operation.code, requestId);
     operation.encode(writer);
     writer.end();
-    partition.enqueue(waiting.sink, waiting.tag);
+    partition.enqueue(sink, tag);
   }
 }
 

@@ -44,6 +44,30 @@ suite("machine stack (DESIGN §8)", () => {
     assert.equal(replica.slab.blocks.size, 2, "nothing of a group that failed holds memory");
   });
 
+  test("P8: a group that reads more than one answer may hold is not applied, and neither is its repeat later", () => {
+    const replica = newReplica();
+    replica.one(1, set("big", "x".repeat(limits.valueMaxBytes)));
+    const reads = Math.floor(limits.answerMaxBytes / limits.valueMaxBytes);
+    const allowed = replica.one(1, group(...Array.from({ length: reads }, () => get("big"))));
+    assert.equal(allowed.kind, "group");
+    const outcome = replica.one(
+      1,
+      group(set("a", "1"), ...Array.from({ length: reads + 1 }, () => get("big"))),
+    );
+    const text = `the group reads more than ${limits.answerMaxBytes} bytes`;
+    assert.deepEqual(outcome, { kind: "aborted", index: reads + 1, code: "TOOLARGE", text });
+    assert.equal(replica.read("a"), undefined);
+
+    replica.one(1, set("small", "x"));
+    const repeated = {
+      ...group(...Array.from({ length: reads + 1 }, () => get("small"))),
+      id: "reads",
+    };
+    assert.equal(replica.one(1, repeated).kind, "group");
+    replica.one(1, set("small", "x".repeat(limits.valueMaxBytes)));
+    assert.deepEqual(replica.one(1, repeated), { kind: "error", code: "TOOLARGE", text });
+  });
+
   test("a condition in a group sees what stands before it in the group", () => {
     const replica = newReplica();
     const outcome = replica.one(
