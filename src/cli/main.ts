@@ -3,7 +3,9 @@
  * The command line. Each command is loaded when it is asked for, so that `truba status` does not wait for the server's parts.
  */
 import { readFileSync } from "node:fs";
-import { Command } from "@commander-js/extra-typings";
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { systemErrorCode } from "../base/errors.ts";
+import { badUsageExitCode, CommandFailure } from "./command-failure.ts";
 import { configurationFlags } from "./configuration-flags.ts";
 
 const version = packageVersion();
@@ -13,6 +15,8 @@ const program = new Command("truba")
     "A durable, replicated log for Node.js with the state machines people put on top of one.",
   )
   .version(version)
+  // Before the commands are made: they take it over.
+  .exitOverride()
   .showHelpAfterError("(add --help for help)");
 
 const serve = program
@@ -72,7 +76,24 @@ program
     await runBench(options);
   });
 
-await program.parseAsync();
+// Whoever reads may stop early: `truba log dump | head`.
+process.stdout.on("error", (error) => {
+  if (systemErrorCode(error) !== "EPIPE") throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // It has printed what there is to say; help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? 0 : badUsageExitCode;
+  } else if (error instanceof CommandFailure) {
+    process.stderr.write(`truba: ${error.message}\n`);
+    // A connection that is still being made must not keep the process.
+    process.exit(error.exitCode);
+  } else throw error;
+}
 
 function packageVersion(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

@@ -24,6 +24,7 @@ import { problemsText } from "./configuration-problem.ts";
 import { badConfigurationExitCode, loadConfiguration } from "./configuration.ts";
 import { createLogger } from "./log.ts";
 import type { Configuration } from "./options.ts";
+import { processFacts } from "./process-facts.ts";
 
 const startFailedExitCode = 1;
 const emergencyExitCode = 70;
@@ -37,6 +38,8 @@ interface ServeArguments {
 interface Running {
   readonly node: Node;
   readonly port: ClientPort;
+  /** Writes can no longer be made durable: however the process ends, its exit code must say so. */
+  failed: boolean;
 }
 
 export async function runServe({ flags, unplaced, version }: ServeArguments): Promise<void> {
@@ -47,12 +50,15 @@ export async function runServe({ flags, unplaced, version }: ServeArguments): Pr
     files: systemConfigurationFiles,
   });
   if (values === undefined) {
-    process.stderr.write(problemsText(problems));
+    process.stderr.write(`${problemsText(problems)}\n`);
     process.exitCode = badConfigurationExitCode;
     return;
   }
   const logger = createLogger(values.logLevel);
   stopOnBugs(logger);
+  // The clock's timers do not keep a process. While one of them is all that is waited for, in a stop for instance, this does: every way out
+  // ends in an exit with its own code, none by running out of work with code 0.
+  setInterval(() => {}, 2 ** 30);
   const environment: Environment = {
     clock: new SystemClock(),
     random: new SystemRandom(),
@@ -75,10 +81,9 @@ export async function runServe({ flags, unplaced, version }: ServeArguments): Pr
   } catch (error) {
     const code = error instanceof TrubaError ? `${error.code}: ` : "";
     process.stderr.write(`truba: ${code}${errorText(error)}\n`);
-    process.exitCode =
-      error instanceof TrubaError && error.code === "BADCONFIG"
-        ? badConfigurationExitCode
-        : startFailedExitCode;
+    const badConfiguration = error instanceof TrubaError && error.code === "BADCONFIG";
+    // What was begun and not ended, a log that was opened perhaps, must not keep the process.
+    process.exit(badConfiguration ? badConfigurationExitCode : startFailedExitCode);
   }
 }
 
@@ -91,7 +96,7 @@ async function serve(parts: {
   const { node, environment, values, version } = parts;
   const { clock, logger, network } = environment;
   const advertised = { ...(values.advertise ?? values.listen) };
-  const context = new ServerContext({ node, clock, logger, advertised, version });
+  const context = new ServerContext({ node, clock, logger, advertised, version, processFacts });
   const port = new ClientPort(context, new CommandIndex(commandTable()));
   let address;
   try {
@@ -101,8 +106,9 @@ async function serve(parts: {
     throw error;
   }
   if (advertised.port === 0) advertised.port = address.port;
-  const running: Running = { node, port };
+  const running: Running = { node, port, failed: false };
   node.onFatal((error) => {
+    running.failed = true;
     process.stderr.write(`truba: emergency stop: ${errorText(error)}\n`);
     void port.stop().finally(() => process.exit(emergencyExitCode));
   });
@@ -126,7 +132,7 @@ function hints(address: string, port: number): string {
 }
 
 /** Stop accepting, answer what is in hand, make it durable, exit 0; a second signal ends at once. */
-function stopOnSignals({ node, port }: Running, logger: Logger, timeoutMs: number): void {
+function stopOnSignals(running: Running, logger: Logger, timeoutMs: number): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(startFailedExitCode);
@@ -136,20 +142,21 @@ function stopOnSignals({ node, port }: Running, logger: Logger, timeoutMs: numbe
       logger.error({ timeoutMs }, "the stop took too long");
       process.exit(startFailedExitCode);
     }, timeoutMs).unref();
-    void stopInOrder({ node, port }, logger);
+    void stopInOrder(running, logger);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
 }
 
-async function stopInOrder({ node, port }: Running, logger: Logger): Promise<void> {
+async function stopInOrder(running: Running, logger: Logger): Promise<void> {
+  const { node, port } = running;
   try {
     await port.close();
     await node.drain();
     await port.stop();
     await node.stop();
     logger.info({}, "stopped");
-    process.exit(0);
+    process.exit(running.failed ? emergencyExitCode : 0);
   } catch (error) {
     logger.error({ error: errorText(error) }, "the stop failed");
     process.exit(emergencyExitCode);

@@ -7,10 +7,7 @@
  */
 import { dirname } from "node:path";
 import { assert, must } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
 import { systemErrorCode, TrubaError } from "../base/errors.ts";
-import type { FileSystem } from "../base/file-system.ts";
-import type { Logger } from "../base/logger.ts";
 import { BatchBuffer } from "./batch-buffer.ts";
 import type { BatchPlace } from "./batch-buffer.ts";
 import { BatchWriter } from "./batch-writer.ts";
@@ -26,40 +23,12 @@ import { pathOf, segmentFile } from "./segment.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentPool } from "./segment-pool.ts";
 import { StagedBatches } from "./staged-batches.ts";
+import { seams } from "./wal-options.ts";
+import type { WalOptions, WalStatistics } from "./wal-options.ts";
 
 export type { WalEntry } from "./entry-reader.ts";
-export type { HardState, LogPosition, ResetPoint, WalGroup } from "./group.ts";
-
-export interface WalOptions {
-  readonly files: FileSystem;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Made if it is not there; its parent must be. */
-  readonly directory: string;
-  /** Size of new segments, 4 KiB to 1 GiB. Half of it bounds one batch, and so one entry. */
-  readonly segmentBytes: number;
-  /** A safe integer. A log that another node wrote is refused. */
-  readonly nodeId: number;
-  /** Free disk space, beside what the next segment needs, below which `onSpace(true)` is called. */
-  readonly lowWaterBytes: number;
-  /** Called once, when the log cannot go on. Nothing that was not confirmed before will be. */
-  readonly onFailure: (error: Error) => void;
-  /** Disk space has become short, or is there again; may be called before `open`
-   * resolves. What is staged nevertheless still becomes durable as long as segments are left, and waits after that. */
-  readonly onSpace: (full: boolean) => void;
-}
-
-export interface WalStatistics {
-  /** How syncs are made now. */
-  readonly mode: "sync" | "pool";
-  readonly batches: number;
-  readonly bytes: number;
-  readonly syncAverageMs: number;
-  readonly syncMaxMs: number;
-  readonly liveSegments: number;
-  readonly spareSegments: number;
-  readonly diskBytes: number;
-}
+export type { WalOptions, WalStatistics } from "./wal-options.ts";
+export type { HardState, WalGroup } from "./group.ts";
 
 export class Wal {
   readonly #options: WalOptions;
@@ -393,21 +362,17 @@ export class Wal {
   }
 
   #fail(error: Error): void {
+    const onIdle = this.#onIdle;
+    this.#onIdle = undefined;
+    onIdle?.();
     if (this.#failed !== undefined) return;
     this.#failed = error;
-    this.#onIdle?.();
     const { directory, logger, onFailure } = this.#options;
     // A close that gives up waiting for disk space is no failure.
     if (error instanceof TrubaError && error.code === "STOPPED") return;
     logger.error({ directory, error: error.message }, "the write-ahead log has failed");
     onFailure(error);
   }
-}
-
-/** What the parts of the log have in common. */
-function seams(options: WalOptions) {
-  const { files, clock, logger, directory, segmentBytes, lowWaterBytes } = options;
-  return { files, clock, logger, directory, segmentBytes, lowWaterBytes };
 }
 
 function oldest(group: GroupLog): number {

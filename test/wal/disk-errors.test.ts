@@ -175,6 +175,21 @@ suite("P8: low disk", () => {
     await run.close();
   });
 
+  test("close ends, too, when the segment that it waits for cannot be made", async () => {
+    const { disk } = await withoutSpare();
+    const run = new WalRun(disk);
+    const wal = await run.open({ segmentBytes: 16_384 });
+    for (const path of disk.files.paths()) assert.ok(!path.endsWith(".tmp"));
+    wal.stageEntry(1, 1, 1, Buffer.alloc(7_000));
+    wal.stageEntry(1, 2, 1, Buffer.alloc(7_000));
+    wal.stageEntry(1, 3, 1, Buffer.alloc(7_000));
+    disk.files.fail({ on: "sync", code: "EIO", path: /tmp$/ });
+    wal.stageEntry(1, 4, 1, Buffer.alloc(7_000));
+    wal.stageEntry(1, 5, 1, Buffer.alloc(7_000));
+    await run.close();
+    assert.equal(run.failures.length, 1);
+  });
+
   test("close gives up a flush that waits for space, and nothing of it was confirmed", async () => {
     const disk = newDisk({ capacityBytes: 2 * segmentBytes });
     const run = new WalRun(disk);

@@ -8,7 +8,7 @@ import type { WalDisk } from "./wal-disk.ts";
 import { describeWal, drawOperation, stageOperation, WalModel } from "./wal-model.ts";
 import type { Operation } from "./wal-model.ts";
 
-const seeds = Number(process.env["SEEDS"] ?? 200);
+const seeds = Number(process.env["SEEDS"] ?? 150);
 const firstSeed = Number(process.env["SEED"] ?? 1);
 
 suite("P1, P7: the log against a plain model", () => {

@@ -6,7 +6,6 @@ import { checksum } from "../../src/base/checksum.ts";
 import {
   encodeSegmentHeader,
   kinds,
-  recordBytes,
   recordHeaderBytes,
   restatedFlag,
   saltOf,
@@ -22,74 +21,16 @@ import {
   pathOfSegment,
   zero,
 } from "./damage.ts";
-import { copyOf, directory, newDisk, nodeId, openRun, segmentBytes, WalRun } from "./wal-disk.ts";
-import type { WalDisk } from "./wal-disk.ts";
-import { describeWal } from "./wal-model.ts";
-
-/** Batches 2 and 3 with two entries each of group 4; then the process is killed, so nothing is sealed. */
-async function unsealedLog(): Promise<WalDisk> {
-  const run = await openRun();
-  for (const first of [1, 3]) {
-    run.wal.stageHardState(4, { term: first, votedFor: 1, commit: 0 });
-    run.wal.stageEntry(4, first, first, Buffer.from(`entry ${first}`));
-    run.wal.stageEntry(4, first + 1, first, Buffer.from(`entry ${first + 1}`));
-    assert.ok(await run.flush());
-  }
-  await die(run);
-  return run.disk;
-}
-
-/** The same, closed in peace. */
-async function sealedLog(): Promise<WalDisk> {
-  const run = new WalRun(await unsealedLog());
-  await run.open();
-  await run.close();
-  return run.disk;
-}
-
-/** Three segments, with entries of group 1 in each, none of them trimmed; sealed. */
-async function longLog(): Promise<WalDisk> {
-  const run = await openRun();
-  for (let i = 1; run.wal.liveSegments < 3; i++) {
-    run.wal.stageEntry(1, i, 1, Buffer.alloc(1_000, i));
-    assert.ok(await run.flush());
-    await run.settle();
-  }
-  await run.close();
-  return run.disk;
-}
-
-async function die(run: WalRun): Promise<void> {
-  const { files, clock } = run.disk;
-  files.kill();
-  await clock.advanceSettled(3_000);
-  files.restart();
-}
-
-/** The batch with this sequence. */
-function batch(disk: WalDisk, sequence: number) {
-  return must(batchesOf(disk).find((one) => one.sequence === sequence));
-}
-
-/** Where the commit record of a batch stands. */
-function commitOf({ offset, records }: ReturnType<typeof batch>): number {
-  const last = records.at(-1);
-  return last === undefined ? offset : last.offset + recordBytes(last.bodyBytes);
-}
-
-/** Indexes of group 4 that a log gives, which must then go on to take entries and survive a restart. */
-async function indexesAndOn(run: WalRun): Promise<number[]> {
-  const indexes = run.wal.read(4, 1, 10_000).map(({ index }) => index);
-  const next = run.wal.group(4).lastIndex + 1;
-  run.wal.stageEntry(4, next, 9, Buffer.from("goes on"));
-  assert.ok(await run.flush());
-  const text = describeWal(run.wal);
-  await run.close();
-  await run.open();
-  assert.equal(describeWal(run.wal), text);
-  await run.close();
-  return indexes;
-}
+import {
+  batch,
+  commitOf,
+  die,
+  indexesAndOn,
+  longLog,
+  sealedLog,
+  unsealedLog,
+} from "./logs-at-rest.ts";
+import { copyOf, nodeId, openRun, segmentBytes, WalRun } from "./wal-disk.ts";
 
 suite("P7: the rows of the recovery table", () => {
   test("row 1: a whole batch is accepted, sealed or not", async () => {
@@ -182,14 +123,33 @@ suite("P7: the rows of the recovery table", () => {
   });
 
   test("row 7: the header of a record written later is evidence, even without its commit record", async () => {
-    const disk = await sealedLog();
-    const { offset } = batch(disk, 3);
-    const seal = lastBatch(disk);
-    const place = { segment: 1, offset: seal.offset, sequence: seal.sequence };
-    forge(disk, place, [{ kind: kinds.entry, group: 4, index: 5, term: 3 }]);
-    // The commit record of the last batch is gone, its entry's header stands.
-    zero(disk, 1, seal.offset + 56, seal.offset + 300);
+    const disk = await unsealedLog();
+    const { offset, bytes } = batch(disk, 3);
+    const next = offset + bytes;
+    forge(disk, { segment: 1, offset: next, sequence: 4 }, [
+      { kind: kinds.entry, group: 4, index: 5, term: 3 },
+    ]);
+    zero(disk, 1, next + recordHeaderBytes, next + 400);
+    const whole = copyOf(disk);
+    assert.deepEqual(await indexesAndOn(await mustOpen(whole, 4)), [1, 2, 3, 4]);
     flip(disk, 1, offset + 8);
+    assert.match(await mustRefuse(disk, 7), /records that were written after it stand behind it/);
+  });
+
+  test("row 7: a record header that is valid and not the one that was committed", async () => {
+    const disk = await sealedLog();
+    const { offset, sequence } = batch(disk, 3);
+    const commit = commitOf(batch(disk, 3));
+    const bytes = disk.files.contents(pathOfSegment(1)).slice(commit, commit + 400);
+    // Another attempt at the same batch, of which the records reached the disk, and not the commit record.
+    const records = batch(disk, 3).records.map((record) => ({
+      ...record,
+      kind: record.kind === kinds.entry ? kinds.entry : kinds.hardState,
+      term: record.term + 1,
+      body: record.body ?? Buffer.from(`entry ${record.index}`),
+    }));
+    forge(disk, { segment: 1, offset, sequence }, records);
+    disk.files.overwrite(pathOfSegment(1), commit, bytes);
     await mustRefuse(disk, 7);
   });
 
@@ -360,54 +320,5 @@ suite("P7: the rows of the recovery table", () => {
       .open({ nodeId: 77 })
       .catch((thrown: unknown) => thrown);
     assert.match(String(error), /row 18/);
-  });
-
-  test("a first batch of the oldest segment that is damaged is no unfinished write: its predecessor is gone", async () => {
-    const run = await openRun();
-    for (let i = 1; i < 12 || run.wal.liveSegments > 1; i++) {
-      run.wal.stageEntry(1, i, 1, Buffer.alloc(1_000, i));
-      run.wal.stageTrim(1, i, 1);
-      assert.ok(await run.flush());
-      await run.settle();
-    }
-    await run.close();
-    const oldest = must(batchesOf(run.disk)[0]);
-    assert.ok(oldest.segment > 1);
-    const { length } = run.disk.files.contents(pathOfSegment(oldest.segment));
-    zero(run.disk, oldest.segment, oldest.offset, length);
-    assert.match(await mustRefuse(run.disk, 3), /the segment before it is already gone/);
-  });
-
-  test("what follows the damage is counted, also in a segment of many windows", async () => {
-    const run = await openRun(newDisk(), { segmentBytes: 4_194_304 });
-    for (let i = 1; i <= 3_000; i++) {
-      run.wal.stageEntry(1, i, 1, Buffer.alloc(1_016, i));
-      assert.ok(await run.flush());
-    }
-    await run.close();
-    flip(run.disk, 1, batch(run.disk, 3).offset + 100);
-    assert.match(await mustRefuse(run.disk, 7), /: 2999 whole batches with 2999 records are known/);
-  });
-
-  test("the last batch is written again before anything is confirmed: its sync may have failed", async () => {
-    const run = await openRun();
-    run.wal.stageEntry(4, 1, 1, Buffer.from("was it synced?"));
-    run.disk.files.fail({ on: "sync", code: "EIO" });
-    assert.equal(await run.flush(), false);
-    // The page cache has the batch, as clean, and the disk does not. The process ends; the machine goes on.
-    await die(run);
-    await run.open();
-    assert.equal(run.wal.group(4).lastIndex, 1);
-    run.disk.files.crash({ keep: () => false, keepName: () => false });
-    await run.disk.clock.advanceSettled(3_000);
-    run.disk.files.restart();
-    const again = await openRun(run.disk);
-    assert.equal(again.wal.group(4).lastIndex, 1, "what a start has shown, the next one shows");
-    assert.equal(again.disk.files.existsSync(`${directory}/0000000000000001.wal`), true);
-    await again.close();
-  });
-
-  test("a log on a fresh disk is not asked for its past", async () => {
-    assert.deepEqual(findingsOf(newDisk()), []);
   });
 });

@@ -13,7 +13,7 @@ import { kindName } from "../../src/wal/format.ts";
 import { scanWal } from "../../src/wal/scan.ts";
 import { Wal } from "../../src/wal/wal.ts";
 import { directory, newDisk, openRun, WalRun } from "./wal-disk.ts";
-import { bodyOf, describeWal, drawOperation, stageOperation, WalModel } from "./wal-model.ts";
+import { describeWal, drawOperation, stageOperation, WalModel } from "./wal-model.ts";
 
 suite("the log", () => {
   test("a new log is empty, also after a start in which nothing was staged", async () => {
