@@ -4,6 +4,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { uuidTextBytes } from "../base/uuid.ts";
 
 /** Slots of a cluster, whatever its number of partitions. */
 export const slotsCount = 16_384;
@@ -39,6 +40,17 @@ export function slotOf(bytes: Uint8Array, start = 0, end = bytes.length): number
     if (byte === openBrace) return slotFromBrace(bytes, start, at, end);
     crc = crc16Next(crc, byte);
   }
+  return crc % slotsCount;
+}
+
+/**
+ * The slot of a UUID's text, 36 characters from `start` on, as if its letters were small: one record has one slot, however its key is written. Digits and hyphens
+ * have the bit already that tells small letters from capitals.
+ */
+export function slotOfUuid(bytes: Uint8Array, start: number): number {
+  let crc = 0;
+  for (let at = start; at < start + uuidTextBytes; at++)
+    crc = crc16Next(crc, (bytes[at] as number) | 0x20);
   return crc % slotsCount;
 }
 

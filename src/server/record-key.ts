@@ -5,7 +5,7 @@
 import { isUuidV4, parseUuid, formatUuid, uuidBytes, uuidTextBytes } from "../base/uuid.ts";
 import { limits } from "../base/limits.ts";
 import type { RecordKey } from "../machines/records/records.ts";
-import { slotOf } from "../placement/slots.ts";
+import { slotOf, slotOfUuid } from "../placement/slots.ts";
 import { type Failure, failure } from "./failure.ts";
 
 const openBrace = 0x7b;
@@ -31,7 +31,7 @@ export class RecordKeyParser implements RecordKey {
       return notUuid;
     this.bytes = uuidBytes;
     if (uuidStart === start) {
-      this.slot = this.#slotOfUuid(source, start, end);
+      this.slot = slotOfUuid(source, start);
       return undefined;
     }
     const tagBytes = uuidStart - start - 2;
@@ -48,16 +48,6 @@ export class RecordKeyParser implements RecordKey {
     this.bytes = uuidBytes + tagBytes;
     this.slot = slotOf(source, start, end);
     return undefined;
-  }
-
-  /** The slot of a key is that of its text in small letters, so that one record has one slot. */
-  #slotOfUuid(source: Buffer, start: number, end: number): number {
-    for (let i = start; i < end; i++) {
-      const byte = source[i] as number;
-      if (byte >= 0x41 && byte <= 0x46)
-        return slotOf(Buffer.from(formatUuid(this.buffer), "latin1"));
-    }
-    return slotOf(source, start, end);
   }
 }
 

@@ -82,7 +82,12 @@ export class ServerContext {
   }
 
   /** Hands a parsed operation to its partition; `sink` is told its outcome, a refusal at once. */
-  submit(operation: Operation, sink: OutcomeSink, tag: number, requestId: Buffer | undefined): void {
+  submit(
+    operation: Operation,
+    sink: OutcomeSink,
+    tag: number,
+    requestId: Buffer | undefined,
+  ): void {
     const partition = this.node.partitionOf(operation.slot);
     const refusal = partition.admit();
     if (refusal !== undefined) {

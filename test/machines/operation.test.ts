@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { asBuffer } from "../../src/base/bytes.ts";
 import * as fc from "fast-check";
 import { AssertionError, must } from "../../src/base/assert.ts";
 import { OperationReader, OperationWriter, operationCodes } from "../../src/machines/operation.ts";
@@ -33,13 +34,13 @@ const written: fc.Arbitrary<Written> = fc.oneof(
 
 function write(writer: OperationWriter, operation: Written): void {
   if ("group" in operation) {
-    writer.beginGroup(operation.group.length, operation.id);
+    writer.beginGroup(operation.group.length, operation.id && asBuffer(operation.id));
     for (const one of operation.group) write(writer, one);
     writer.endGroup();
     return;
   }
-  writer.begin(operation.code, operation.id);
-  writer.bytesOf(operation.body, 0, operation.body.length);
+  writer.begin(operation.code, operation.id && asBuffer(operation.id));
+  writer.bytesOf(asBuffer(operation.body), 0, operation.body.length);
   writer.end();
 }
 

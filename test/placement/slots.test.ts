@@ -5,6 +5,7 @@ import {
   crc16,
   partitionOfSlot,
   slotOf,
+  slotOfUuid,
   slotRange,
   slotsCount,
 } from "../../src/placement/slots.ts";
@@ -16,6 +17,13 @@ suite("slots (DESIGN §9, Redis Cluster specification)", () => {
     assert.equal(crc16(Buffer.from("123456789")), 0x31c3);
     assert.equal(crc16(Buffer.from("")), 0);
     assert.equal(crc16(Buffer.from("xx123456789y"), 2, 11), 0x31c3);
+  });
+
+  test("a UUID is in the slot of its text in small letters, however it is written", () => {
+    const text = "0d5d3807-5fbf-4228-a657-5a091c4e497f";
+    for (const written of [text, text.toUpperCase(), text.replace("d", "D")]) {
+      assert.equal(slotOfUuid(Buffer.from(`xx${written}`), 2), slot(text));
+    }
   });
 
   test("keys are in the slots that Redis says", () => {

@@ -46,7 +46,7 @@ export function encodeRecordSet(
   writer: OperationWriter,
   key: RecordKey,
   options: SetOptions,
-  value: { readonly source: Uint8Array; readonly start: number; readonly end: number },
+  value: { readonly source: Buffer; readonly start: number; readonly end: number },
 ): void {
   writer.u8(conditionFlags[options.condition] | (options.expiryMs > 0 ? flagExpiry : 0));
   encodeKey(writer, key);
