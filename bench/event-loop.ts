@@ -79,7 +79,7 @@ export function ownFields(info: unknown): Record<string, number> {
   const fields: Record<string, number> = {};
   if (typeof info !== "string") return fields;
   for (const match of info.matchAll(
-    /^(event_loop_delay_\w+|checkpoints_completed):([\d.]+)\r?$/gm,
+    /^(?:truba_)?(event_loop_delay_\w+|checkpoints_completed):([\d.]+)\r?$/gm,
   )) {
     if (match[1] !== undefined) fields[match[1]] = Number(match[2]);
   }

@@ -5,6 +5,7 @@
  *     npm run simulate:crash -- --seed 1 --seeds 2000  so many, from this one on
  */
 import { parseArgs } from "node:util";
+import { SystemClock } from "../src/base/system-clock.ts";
 import { crashRun } from "./node-crash.ts";
 
 const { values } = parseArgs({
@@ -17,7 +18,8 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1)
 
 const totals = { starts: 0, crashes: 0, operations: 0, checkpoints: 0 };
 const failed: number[] = [];
-const started = performance.now();
+const clock = new SystemClock();
+const started = clock.monotonicMs();
 for (let seed = first; seed < first + count; seed++) {
   try {
     const run = await crashRun(seed);
@@ -32,7 +34,7 @@ for (let seed = first; seed < first + count; seed++) {
     console.error(count === 1 ? error : String(error));
   }
 }
-const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+const seconds = ((clock.monotonicMs() - started) / 1_000).toFixed(1);
 console.log(
   `${count} seeds, ${totals.starts} starts, ${totals.crashes} crashes, ${totals.operations} operations, ` +
     `${totals.checkpoints} checkpoints asked for, ${failed.length} failed, ${seconds} s`,

@@ -7,7 +7,8 @@ import { chance, randomBelow } from "../src/base/random.ts";
 import type { Random } from "../src/base/random.ts";
 import { SeededRandom } from "../src/base/seeded-random.ts";
 import type { Operation } from "./disk-faults.ts";
-import { digestsOf, NodeSimulation, SimulationError } from "./node-simulation.ts";
+import { NodeSimulation } from "./node-simulation.ts";
+import { digestsOf, SimulationError } from "./node-state.ts";
 import { Workload } from "./node-workload.ts";
 
 export interface CrashRun {
@@ -177,7 +178,7 @@ class Run {
     const times = 1 + randomBelow(random, 3);
     const draw = randomBelow(random, 6);
     if (draw === 0) files.fail({ on: "sync", path: /wal\/0/, code: "EIO", skip: times });
-    else if (draw === 1) files.fail({ on: "write", path: /spare/, code: "ENOSPC", times });
+    else if (draw === 1) files.fail({ on: "write", path: /spare-.*tmp/, code: "ENOSPC", times });
     else if (draw === 2) files.fail({ on: "sync", path: /\.run$/, code: "EIO", times });
     else if (draw === 3) files.fail({ on: "write", path: /manifest/, code: "ENOSPC", times });
     else if (draw === 4) files.fail({ on: "rename", path: /manifest$/, code: "EIO", times });
@@ -229,6 +230,11 @@ class Run {
       await this.#comeUp();
     }
     await simulation.clock.advanceSettled(3_000);
+    // What the node proposes by itself may be under way at any moment, but not for long.
+    for (let i = 0; i < 100 && !simulation.quiet; i++) {
+      await simulation.clock.advanceSettled(7);
+      simulation.reconcile();
+    }
     simulation.verify();
     for (let round = 0; round < 2; round++) {
       await simulation.clock.drive(simulation.node.checkpoint());

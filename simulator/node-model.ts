@@ -184,7 +184,6 @@ export class PartitionModel {
 
   #forget(maxRows: number): number {
     const before = this.timestamp - limits.onceWindowMs;
-    const bucketOf = ({ time }: Remembered): number => Math.floor(time / bucketMs) * bucketMs;
     const old = [...this.#once]
       .filter(([, row]) => bucketOf(row) + bucketMs <= before)
       .sort(([, a], [, b]) => bucketOf(a) - bucketOf(b) || a.number - b.number)
@@ -195,6 +194,10 @@ export class PartitionModel {
     }
     return old.length;
   }
+}
+
+function bucketOf({ time }: Remembered): number {
+  return Math.floor(time / bucketMs) * bucketMs;
 }
 
 const abortCodes: Partial<Record<RecordStatus, "EXISTS" | "NOTFOUND" | "VERSIONCONFLICT">> = {

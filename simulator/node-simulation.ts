@@ -21,16 +21,13 @@ import type { Partition } from "../src/partition/partition.ts";
 import type { CrashChooser } from "./crash-chooser.ts";
 import type { Operation } from "./disk-faults.ts";
 import { PartitionModel, textOfOutcome } from "./node-model.ts";
+import { compareState, digestsOf, SimulationError } from "./node-state.ts";
 import { decodeBatch, encodeOperation, textOfOperation } from "./node-operations.ts";
 import type { LoggedBatch, PlainOperation } from "./node-operations.ts";
 import { ProcessClock } from "./process-clock.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedFileSystem } from "./simulated-file-system.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
-
-export class SimulationError extends Error {
-  override readonly name = "SimulationError";
-}
 
 /** One operation of one client. */
 export interface Issued {
@@ -132,8 +129,9 @@ export class NodeSimulation {
     return must(this.#process);
   }
 
-  /** The world as it is now, node dead, to let it go on in another way. */
+  /** The world as it is now, without the process, to let it go on in another way: `die` comes next. */
   fork(seed = this.options.seed): NodeSimulation {
+    this.#checkUnanswered();
     const views = this.#views.map(({ model, appended }) => ({
       model: model.clone(),
       appended: [...appended],
@@ -189,7 +187,7 @@ export class NodeSimulation {
     for (const [id, view] of this.#views.entries()) {
       const partition = must(node.partitions[id]);
       this.#compareLog(node, partition, view);
-      this.#compareState(partition, view);
+      compareState(partition, view.model);
       this.#watch(partition, view);
     }
   }
@@ -224,39 +222,6 @@ export class NodeSimulation {
     }
     view.appended = [];
     view.queue = [];
-  }
-
-  /** Compares a node's state with the model's. */
-  #compareState(partition: Partition, { model }: PartitionView): void {
-    const { state, stack } = partition;
-    const facts = [
-      ["number", partition.number, model.number],
-      ["log time", partition.timestamp, model.timestamp],
-      ["rows", state.rows, model.rows],
-      ["horizon", stack.once.horizon, model.horizon],
-    ] as const;
-    for (const [name, found, expected] of facts) {
-      if (found === expected) continue;
-      throw new SimulationError(
-        `P5: partition ${partition.id} has ${name} ${found}; the model has ${expected}`,
-      );
-    }
-    const expected = model.visible();
-    for (const [key, found] of recordsOf(partition)) {
-      const record = expected.get(key);
-      expected.delete(key);
-      const wanted =
-        record === undefined ? "no record" : describeRecord({ ...record, value: record.value });
-      if (describeRecord(found) === wanted) continue;
-      throw new SimulationError(
-        `record ${key} of partition ${partition.id} is ${describeRecord(found).slice(0, 80)}; the model has ${wanted.slice(0, 80)}`,
-      );
-    }
-    if (expected.size > 0) {
-      throw new SimulationError(
-        `P1: partition ${partition.id} has no record ${[...expected.keys()].join(", ")}`,
-      );
-    }
   }
 
   /** Sees each batch that the partition gives to its log. */
@@ -361,7 +326,7 @@ export class NodeSimulation {
     for (const [id, view] of this.#views.entries()) {
       if (view.appended.length > 0 || view.queue.length > 0)
         throw new SimulationError(`partition ${id} has operations that were not applied`);
-      this.#compareState(must(this.node.partitions[id]), view);
+      compareState(must(this.node.partitions[id]), view.model);
     }
   }
 
@@ -387,7 +352,7 @@ export class NodeSimulation {
    */
   async die(how: "kill" | Random | CrashChooser): Promise<void> {
     this.#checkUnanswered();
-    must(this.#process).kill();
+    this.#process?.kill();
     if (how === "kill") this.files.kill();
     else this.files.crash(how);
     // Its calls that are under way come back as errors, and nobody listens.
@@ -420,11 +385,6 @@ export class NodeSimulation {
   }
 }
 
-/** Number and digest of every partition. */
-export function digestsOf({ partitions }: Node): string {
-  return partitions.map(({ number, state }) => `${number}:${state.digest}`).join(" ");
-}
-
 /** Whether the outcome says that the operation was not done. */
 export function isRefusal(outcome: Outcome | undefined): outcome is ErrorOutcome {
   return outcome?.kind === "error" && outcome.code !== "UNKNOWNOUTCOME";
@@ -435,37 +395,4 @@ function statusesOf(outcome: Outcome): string {
   return outcome.outcomes
     .map((inner) => (inner.kind === "value" ? "value" : textOfOutcome(inner)))
     .join("; ");
-}
-
-interface FoundRecord {
-  readonly version: number;
-  readonly expiry: number;
-  readonly value: Buffer;
-}
-
-function describeRecord({ version, expiry, value }: FoundRecord): string {
-  return `version ${version}, expiry ${expiry}, ${value.length} bytes ${value.toString("latin1")}`;
-}
-
-/** All records that the partition shows, by the hexadecimal key of their row. */
-export function recordsOf(partition: Partition): Map<string, FoundRecord> {
-  const { records } = partition.stack;
-  const found = new Map<string, FoundRecord>();
-  let cursor = 0;
-  do {
-    cursor = records.scan(cursor, 1_000, (address) => {
-      const buffer = records.buffer(address);
-      const keyStart = records.keyStart(address);
-      const key = buffer.toString("hex", keyStart, keyStart + records.keyBytes(address));
-      const value = Buffer.from(
-        buffer.subarray(records.valueStart(address), records.valueEnd(address)),
-      );
-      found.set(key, {
-        version: records.version(address),
-        expiry: records.expiresAt(address),
-        value,
-      });
-    });
-  } while (cursor !== 0);
-  return found;
 }

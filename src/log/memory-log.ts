@@ -4,8 +4,14 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { asBuffer } from "../base/bytes.ts";
-import { TrubaError } from "../base/errors.ts";
+import { TrubaError, errorText } from "../base/errors.ts";
 import type { Entry, LogStatus, Position, SharedLog } from "./shared-log.ts";
+
+interface Waiter {
+  readonly position: Position;
+  resolve(position: Position): void;
+  reject(error: Error): void;
+}
 
 export class MemoryLog implements SharedLog {
   readonly #clock: Clock;
@@ -15,7 +21,8 @@ export class MemoryLog implements SharedLog {
   #committed: Position = 0;
   #read: Position = 0;
   #confirming = false;
-  #waiting: { readonly position: Position; resolve(position: Position): void }[] = [];
+  #waiting: Waiter[] = [];
+  #failure: Error | undefined;
   #listener: () => void = () => {};
 
   constructor(clock: Clock) {
@@ -23,14 +30,15 @@ export class MemoryLog implements SharedLog {
   }
 
   append(batch: Uint8Array): Promise<Position> {
+    if (this.#failure !== undefined) return Promise.reject(this.#stopped());
     this.#entries.push(asBuffer(batch));
     const position = this.#base + this.#entries.length;
     if (!this.#confirming) {
       this.#confirming = true;
       this.#clock.soon(() => this.#confirm());
     }
-    return new Promise((resolve) => {
-      this.#waiting.push({ position, resolve });
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ position, resolve, reject });
     });
   }
 
@@ -59,17 +67,23 @@ export class MemoryLog implements SharedLog {
   }
 
   async barrier(): Promise<Position> {
+    if (this.#failure !== undefined) throw this.#stopped();
     return this.#committed;
   }
 
   trim(upTo: Position): void {
-    assert(upTo <= this.#committed, "a log is trimmed above what is confirmed");
-    if (upTo <= this.#base) return;
+    assert(upTo <= this.#read, "a log is trimmed above what was read");
+    if (this.#failure !== undefined || upTo <= this.#base) return;
     this.#entries = this.#entries.slice(upTo - this.#base);
     this.#base = upTo;
   }
 
   async resetTo(position: Position): Promise<void> {
+    if (this.#failure !== undefined) throw this.#stopped();
+    this.#rejectAll(
+      "the log was reset behind a checkpoint before it confirmed the write",
+      undefined,
+    );
     this.#entries = [];
     this.#base = position;
     this.#committed = position;
@@ -78,7 +92,7 @@ export class MemoryLog implements SharedLog {
 
   status(): LogStatus {
     return {
-      role: "leader",
+      role: this.#failure === undefined ? "leader" : "stopped",
       leader: undefined,
       term: 1,
       first: this.#base + 1,
@@ -92,12 +106,32 @@ export class MemoryLog implements SharedLog {
     this.#listener = listener;
   }
 
+  /** Confirms nothing any more. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#rejectAll("the log stopped before it confirmed the write", error);
+    this.#listener();
+  }
+
+  #stopped(): TrubaError {
+    const cause = this.#failure;
+    return new TrubaError("STOPPED", `the log has stopped: ${errorText(cause)}`, { cause });
+  }
+
+  #rejectAll(text: string, cause: Error | undefined): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) waiter.reject(new TrubaError("UNKNOWNOUTCOME", text, { cause }));
+  }
+
   #confirm(): void {
     this.#confirming = false;
+    if (this.#failure !== undefined) return;
     this.#committed = Math.max(this.#committed, this.#base + this.#entries.length);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { position, resolve } of waiting) resolve(position);
+    for (const waiter of waiting) waiter.resolve(waiter.position);
     this.#listener();
   }
 }

@@ -28,25 +28,38 @@ export interface LogStatus {
 
 export interface SharedLog {
   /**
-   * Puts a batch behind all earlier ones. The batch belongs to the log from now on. Resolves with its position when it is confirmed. Batches of one
-   * caller are confirmed in the order of the calls.
-   * Rejects with TrubaError NOTLEADER (not appended), OVERLOADED (not appended), STOPPED (not appended) or UNKNOWNOUTCOME (may turn up in the log or not).
+   * Puts a batch behind all earlier ones. The batch, which is not empty, belongs to the log from now on. Resolves with its position when it is
+   * confirmed: {@link committed} gives it from then on. Batches are confirmed in the order of the calls. Never throws; rejects with TrubaError NOTLEADER, OVERLOADED,
+   * TOOLARGE or STOPPED (not appended, and never will be) or UNKNOWNOUTCOME (may turn up in the log or not).
    */
   append(batch: Uint8Array): Promise<Position>;
-  /** Where {@link committed} goes on: behind this position. Called once the state holds everything up to it. */
+  /**
+   * Where {@link committed} goes on: behind this position, which may be lower than what was read. Called once the state holds everything up to it; before the
+   * first call it is 0.
+   */
   readFrom(position: Position): void;
   /**
-   * The next confirmed entries, in order, without gap, none twice: empty when there are none. At least one if there is one, else up to about
-   * `maxBytes`. Throws TrubaError DATADAMAGED when they cannot be read, among others because they were trimmed.
+   * The next confirmed entries, in order, without gap, none twice: empty when there are none. At least one if there is one, and no more once there are
+   * `maxBytes`; it may give fewer. Throws TrubaError DATADAMAGED when they cannot be read, among others because they were trimmed. What was confirmed can
+   * be read also after the log has stopped, if its engine can still read.
    */
   committed(maxBytes: number): readonly Entry[];
-  /** Resolves with a position such that a state that has applied everything up to it has seen all that was acknowledged before the call. */
+  /**
+   * Resolves with a position such that a state that has applied everything up to it has seen all that was acknowledged before the call. Rejects with
+   * TrubaError NOTLEADER or STOPPED.
+   */
   barrier(): Promise<Position>;
-  /** Entries up to `upTo` are no longer needed: a checkpoint that holds them is durable. */
+  /**
+   * Entries up to `upTo`, all of which were read, are no longer needed: a checkpoint that holds them is durable. Need not be durable itself: after a
+   * crash they may be there again. Nothing happens if the log has stopped.
+   */
   trim(upTo: Position): void;
-  /** Forgets all entries and goes on behind `position`: a checkpoint of a peer was installed. `token` is that peer's. Resolves when durable. */
+  /**
+   * Forgets all entries and goes on behind `position`: a checkpoint of a peer was installed. `token` is that peer's. Resolves when durable. Appends not yet
+   * confirmed are rejected with UNKNOWNOUTCOME. Rejects with TrubaError STOPPED or UNKNOWNOUTCOME.
+   */
   resetTo(position: Position, token: Uint8Array): Promise<void>;
   status(): LogStatus;
-  /** Told when {@link committed} has something, or when role, leader or term changed. One listener. */
+  /** Told when {@link committed} may have something, or when role, leader or term changed; also without cause. One listener. */
   onChange(listener: () => void): void;
 }

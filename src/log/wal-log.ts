@@ -2,14 +2,16 @@
  * A log of one voter over the node's WAL: the leader at once, confirmed by its own disk. Every start is a new term with an empty entry of its own,
  * as an election of one would make it. {@link WalLogs} is the node's side: all its logs share each write and each sync.
  */
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { asBuffer } from "../base/bytes.ts";
-import { TrubaError } from "../base/errors.ts";
+import { TrubaError, errorText } from "../base/errors.ts";
 import type { Wal } from "../wal/wal.ts";
 import type { Entry, LogStatus, Position, SharedLog } from "./shared-log.ts";
 
 const selfId = 1;
 const emptyBatch = Buffer.alloc(0);
+/** From so many entries on, those that were read are let go while others still wait. */
+const readMaxEntries = 64;
 
 interface Waiter {
   /** Confirmed when this position is. */
@@ -25,17 +27,25 @@ export class WalLogs {
   /** Logs with entries staged since the last flush, and those that the running flush confirms. */
   #staged: WalLog[] = [];
   #flushing: WalLog[] = [];
+  readonly #onFlushed: () => void;
 
-  constructor(wal: Wal) {
+  /** `onFlushed` is told after each {@link flush}, also after one that confirmed no entry: the next one may begin. */
+  constructor(wal: Wal, onFlushed: () => void = () => {}) {
     this.#wal = wal;
+    this.#onFlushed = onFlushed;
   }
 
-  /** The log of a group. It leads when the next {@link flush} has ended. */
+  /** The log of a group, to be read. It takes batches after {@link lead}. */
   open(group: number): WalLog {
     assert(!this.#logs.has(group), "a log is opened twice");
     const log = new WalLog(this.#wal, group, (staged) => this.#staged.push(staged));
     this.#logs.set(group, log);
     return log;
+  }
+
+  /** Every log begins its term: nothing is written before. Each has its own empty entry durable when the next {@link flush} has ended. */
+  lead(): void {
+    for (const log of this.#logs.values()) log.lead();
   }
 
   /** Whether something waits to be written, and no write is under way. */
@@ -57,6 +67,7 @@ export class WalLogs {
       const confirmed = this.#flushing;
       this.#flushing = [];
       for (const log of confirmed) log.confirm();
+      this.#onFlushed();
     });
   }
 
@@ -70,7 +81,9 @@ export class WalLog implements SharedLog {
   readonly #wal: Wal;
   readonly #group: number;
   readonly #stage: (log: WalLog) => void;
-  readonly #term: number;
+  /** Of the entries from `#termStart` on; before {@link lead} the term of the log as it was found. */
+  #term: number;
+  #termStart = Infinity;
   #staged = false;
   #last: Position;
   #flushed: Position;
@@ -79,7 +92,9 @@ export class WalLog implements SharedLog {
   /** Entries not yet read, contiguous, the last one at `#last`: saves reading them back from disk. */
   #recent: Entry[] = [];
   #recentRead = 0;
+  /** In the order of their positions; the flush that is under way confirms the first `#flushingWaiters`. */
   #waiters: Waiter[] = [];
+  #flushingWaiters = 0;
   #failure: Error | undefined;
   #listener: () => void = () => {};
 
@@ -91,15 +106,28 @@ export class WalLog implements SharedLog {
     this.#last = recovered.lastIndex;
     this.#flushed = this.#last;
     this.#committed = this.#last;
-    this.#term = Math.max(recovered.hardState?.term ?? 0, recovered.lastTerm) + 1;
-    wal.stageHardState(group, { term: this.#term, votedFor: selfId, commit: this.#committed });
+    this.#term = Math.max(recovered.hardState?.term ?? 0, recovered.lastTerm);
+  }
+
+  /** Begins a new term with an empty entry, as the winner of an election does. */
+  lead(): void {
+    assert(this.#termStart === Infinity, "a log begins to lead twice");
+    this.#term++;
+    this.#termStart = this.#last + 1;
+    const state = { term: this.#term, votedFor: selfId, commit: this.#committed };
+    this.#wal.stageHardState(this.#group, state);
     this.#put(emptyBatch);
   }
 
   append(batch: Uint8Array): Promise<Position> {
-    if (this.#failure !== undefined)
-      return Promise.reject(new TrubaError("STOPPED", this.#failure.message));
-    this.#put(asBuffer(batch));
+    if (this.#failure !== undefined) return Promise.reject(this.#stopped());
+    if (this.#termStart === Infinity)
+      return Promise.reject(new TrubaError("NOTLEADER", "the log does not lead yet"));
+    try {
+      this.#put(asBuffer(batch));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(errorText(error)));
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ position: this.#last, resolve, reject });
     });
@@ -128,31 +156,40 @@ export class WalLog implements SharedLog {
     if (this.#recentRead === this.#recent.length) {
       this.#recent = [];
       this.#recentRead = 0;
+    } else if (this.#recentRead >= readMaxEntries) {
+      // While a slow disk keeps the next entries waiting the list is never read to its end.
+      this.#recent.splice(0, this.#recentRead);
+      this.#recentRead = 0;
     }
     return entries;
   }
 
   async barrier(): Promise<Position> {
+    if (this.#failure !== undefined) throw this.#stopped();
     return this.#committed;
   }
 
   trim(upTo: Position): void {
     assert(upTo <= this.#read, "a log is trimmed above what was read");
-    this.#wal.stageTrim(this.#group, upTo, this.#term);
+    if (this.#failure !== undefined || upTo < this.#wal.group(this.#group).firstIndex) return;
+    this.#wal.stageTrim(this.#group, upTo, this.#termOf(upTo));
   }
 
-  resetTo(position: Position, token: Uint8Array): Promise<void> {
+  async resetTo(position: Position, token: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#stopped();
     this.#wal.stageReset(this.#group, position, this.#term, token);
+    if (this.#termStart !== Infinity) this.#termStart = 0;
     this.#rejectAll(
       "the log was reset behind a checkpoint before it confirmed the write",
       undefined,
     );
     this.#last = position;
+    this.#flushed = position;
     this.#committed = position;
     this.#read = position;
     this.#recent = [];
     this.#recentRead = 0;
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#waiters.push({ position, resolve: () => resolve(), reject });
       this.#markStaged();
     });
@@ -160,7 +197,12 @@ export class WalLog implements SharedLog {
 
   status(): LogStatus {
     return {
-      role: this.#failure === undefined ? "leader" : "stopped",
+      role:
+        this.#failure !== undefined
+          ? "stopped"
+          : this.#termStart === Infinity
+            ? "follower"
+            : "leader",
       leader: String(selfId),
       term: this.#term,
       first: this.#wal.group(this.#group).firstIndex,
@@ -178,22 +220,20 @@ export class WalLog implements SharedLog {
   flushBegins(): void {
     this.#staged = false;
     this.#flushed = this.#last;
+    this.#flushingWaiters = this.#waiters.length;
   }
 
   /** The flush is durable. */
   confirm(): void {
     this.#committed = this.#flushed;
-    let confirmed = 0;
-    for (const waiter of this.#waiters) {
-      if (waiter.position > this.#committed) break;
-      waiter.resolve(waiter.position);
-      confirmed++;
-    }
-    this.#waiters.splice(0, confirmed);
+    const confirmed = this.#waiters.splice(0, this.#flushingWaiters);
+    this.#flushingWaiters = 0;
+    for (const waiter of confirmed) waiter.resolve(waiter.position);
     this.#listener();
   }
 
   fail(error: Error): void {
+    if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#rejectAll("the log stopped before it confirmed the write", error);
     this.#listener();
@@ -202,12 +242,19 @@ export class WalLog implements SharedLog {
   #rejectAll(text: string, cause: Error | undefined): void {
     const waiters = this.#waiters;
     this.#waiters = [];
+    this.#flushingWaiters = 0;
     for (const waiter of waiters) waiter.reject(new TrubaError("UNKNOWNOUTCOME", text, { cause }));
   }
 
+  #stopped(): TrubaError {
+    const cause = this.#failure;
+    return new TrubaError("STOPPED", `the log has stopped: ${errorText(cause)}`, { cause });
+  }
+
+  /** Throws TrubaError TOOLARGE, having changed nothing. */
   #put(batch: Buffer): void {
+    this.#wal.stageEntry(this.#group, this.#last + 1, this.#term, batch);
     this.#last++;
-    this.#wal.stageEntry(this.#group, this.#last, this.#term, batch);
     this.#recent.push({ position: this.#last, batch });
     this.#markStaged();
   }
@@ -218,7 +265,19 @@ export class WalLog implements SharedLog {
     this.#stage(this);
   }
 
+  #termOf(position: Position): number {
+    if (position >= this.#termStart) return this.#term;
+    return must(this.#wal.read(this.#group, position, 0)[0]).term;
+  }
+
   #readBack(maxBytes: number): readonly Entry[] {
+    const { firstIndex } = this.#wal.group(this.#group);
+    if (this.#read + 1 < firstIndex) {
+      throw new TrubaError(
+        "DATADAMAGED",
+        `entry ${this.#read + 1} of group ${this.#group} was asked for; the log begins at ${firstIndex}`,
+      );
+    }
     const first = this.#recent[this.#recentRead];
     const entries: Entry[] = [];
     for (const entry of this.#wal.read(this.#group, this.#read + 1, maxBytes)) {

@@ -31,7 +31,14 @@ export class CheckpointRounds {
     this.#clock = parts.clock;
     this.#logger = parts.logger;
     this.#wake = parts.wake;
+    this.completedMs = parts.clock.wallMs();
   }
+
+  /** Rounds that ended with every partition durable, and when the last of them did (wall clock, ms); until then the start. */
+  completed = 0;
+  completedMs: number;
+  /** Whether the last round ended with every partition durable. */
+  durable = true;
 
   /** Starts a round if the log holds more than the segment being written and none is under way. */
   maybeRun(): void {
@@ -63,7 +70,11 @@ export class CheckpointRounds {
       this.#wake();
       await nextTurn(this.#clock);
     }
-    if (!durable) this.#notBeforeMs = this.#clock.monotonicMs() + retryAfterMs;
+    this.durable = durable;
+    if (durable) {
+      this.completed++;
+      this.completedMs = this.#clock.wallMs();
+    } else this.#notBeforeMs = this.#clock.monotonicMs() + retryAfterMs;
     this.#logger.debug(
       { durable, ms: Math.round(this.#clock.monotonicMs() - started) },
       "checkpoint round",

@@ -1,10 +1,15 @@
 /**
  * What a data directory is: made once, kept for ever in `node.json`. One line of JSON and its checksum, as the manifests have it.
+ *
+ * It is first written as `node.json.new`, and gets its name only when the log has begun. So a directory with a `node.json` and without a log has lost
+ * it, one without either was never used, and a first start that was cut off anywhere is done again.
  */
+import { dirname } from "node:path";
 import { must } from "../base/assert.ts";
 import { checksum } from "../base/checksum.ts";
 import type { Environment } from "../base/environment.ts";
-import { TrubaError } from "../base/errors.ts";
+import { TrubaError, systemErrorCode } from "../base/errors.ts";
+import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
 import { randomHex, randomSafeInteger } from "../base/random.ts";
 
@@ -29,39 +34,95 @@ export interface BootstrapOptions {
 
 const defaults = { clusterName: "Truba", partitions: 16, replicationFactor: 3 } as const;
 
-/** Reads the directory's identity, or makes it. Throws TrubaError DATADAMAGED, DATAVERSION, or BADCONFIG when an option differs from what was chosen. */
+/**
+ * Reads the directory's identity, or makes it: {@link confirmIdentity} must follow. Throws TrubaError DATADAMAGED, DATAVERSION, or BADCONFIG when an option
+ * differs from what was chosen.
+ */
 export function readOrMakeIdentity(
   environment: Environment,
   directory: string,
   options: BootstrapOptions,
 ): Identity {
-  const { files } = environment;
+  const { files, random } = environment;
   const path = `${directory}/node.json`;
   if (files.existsSync(path)) {
-    const identity = readIdentity(environment, path);
+    const identity = readIdentity(files, path);
     checkUnchanged(identity, options);
     return identity;
   }
-  if (files.existsSync(`${directory}/wal`) || files.existsSync(`${directory}/partitions`)) {
-    throw new TrubaError(
-      "DATADAMAGED",
-      `${path} is missing, although ${directory} holds a log or partitions`,
-    );
-  }
+  const begun = readUnconfirmed(files, directory);
   const identity: Identity = {
     format: 1,
-    clusterId: randomHex(environment.random, 16),
+    clusterId: begun?.clusterId ?? randomHex(random, 16),
     clusterName: options.clusterName ?? defaults.clusterName,
-    nodeId: randomSafeInteger(environment.random),
-    name: options.name ?? `node-${randomHex(environment.random, 4)}`,
+    nodeId: begun?.nodeId ?? randomSafeInteger(random),
+    name: options.name ?? begun?.name ?? `node-${randomHex(random, 4)}`,
     partitions: options.partitions ?? defaults.partitions,
     replicationFactor: options.replicationFactor ?? defaults.replicationFactor,
   };
-  writeIdentity(environment, directory, identity);
+  writeUnconfirmed(files, directory, identity);
   return identity;
 }
 
-function readIdentity({ files }: Environment, path: string): Identity {
+/** Whether the identity has its name: the directory has been in use. */
+export function isConfirmed(files: FileSystem, directory: string): boolean {
+  return files.existsSync(`${directory}/node.json`);
+}
+
+/** The log has begun: the identity is there for good. */
+export function confirmIdentity(files: FileSystem, directory: string): void {
+  if (!isConfirmed(files, directory)) {
+    syncParent(files, directory);
+    files.renameSync(`${directory}/node.json.new`, `${directory}/node.json`);
+  }
+  // Also when it was there: an earlier start may have been killed before it synced the names.
+  files.syncDirectorySync(directory);
+}
+
+/** Makes the data directory, and those above it that are missing, so that they last a power loss. */
+export function makeDataDirectory(files: FileSystem, directory: string): void {
+  const parent = dirname(directory);
+  if (!files.existsSync(directory)) {
+    if (parent !== directory) makeDataDirectory(files, parent);
+    files.makeDirectorySync(directory);
+    files.syncDirectorySync(parent);
+  }
+}
+
+/** For a directory that was there: an earlier start may have been killed before it synced the name, or an operator made it. */
+function syncParent(files: FileSystem, directory: string): void {
+  try {
+    files.syncDirectorySync(dirname(directory));
+  } catch (error) {
+    // Who may not read the parent has not made the directory.
+    if (systemErrorCode(error) !== "EACCES") throw error;
+  }
+}
+
+/** What a first start left that did not come to its end; `undefined` if there was none. */
+function readUnconfirmed(files: FileSystem, directory: string): Identity | undefined {
+  const path = `${directory}/node.json.new`;
+  let damage: TrubaError | undefined;
+  if (files.existsSync(path)) {
+    try {
+      return readIdentity(files, path);
+    } catch (error) {
+      if (!(error instanceof TrubaError)) throw error;
+      damage = error;
+    }
+  }
+  // A log and partitions are begun only when this file is durable.
+  if (files.existsSync(`${directory}/wal`) || files.existsSync(`${directory}/partitions`)) {
+    throw new TrubaError(
+      "DATADAMAGED",
+      `${directory}/node.json is missing, although ${directory} holds a log or partitions`,
+      { cause: damage },
+    );
+  }
+  return undefined;
+}
+
+function readIdentity(files: FileSystem, path: string): Identity {
   const file = files.openSync(path, "read");
   const bytes = Buffer.alloc(file.sizeSync());
   file.readSync(bytes, 0);
@@ -78,15 +139,17 @@ function readIdentity({ files }: Environment, path: string): Identity {
   return parsed;
 }
 
-function writeIdentity({ files }: Environment, directory: string, identity: Identity): void {
-  const path = `${directory}/node.json`;
-  if (files.existsSync(`${path}.new`)) files.unlinkSync(`${path}.new`);
+/** In one step, because a log may already be there that only this file explains. */
+function writeUnconfirmed(files: FileSystem, directory: string, identity: Identity): void {
+  const path = `${directory}/node.json.new`;
+  const temporary = `${directory}/node.json.tmp`;
+  if (files.existsSync(temporary)) files.unlinkSync(temporary);
   const line = JSON.stringify(identity);
-  const file = files.openSync(`${path}.new`, "create");
+  const file = files.openSync(temporary, "create");
   file.writeSync(Buffer.from(`${line}\n${checksumText(line)}\n`), 0);
   file.syncDataSync();
   file.closeSync();
-  files.renameSync(`${path}.new`, path);
+  files.renameSync(temporary, path);
   files.syncDirectorySync(directory);
 }
 

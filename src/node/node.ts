@@ -6,9 +6,10 @@
  * Life: `open` recovers and leads; `drain` refuses new operations and waits for those in hand; `stop` makes all durable and lets the directory go.
  */
 import { must } from "../base/assert.ts";
-import { type Timer, nextTurn } from "../base/clock.ts";
+import { type Timer, delay, nextTurn } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
+import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
 import { randomSafeInteger } from "../base/random.ts";
 import { WalLogs } from "../log/wal-log.ts";
@@ -17,9 +18,17 @@ import type { PipelineLoad } from "../partition/gather.ts";
 import { Partition } from "../partition/partition.ts";
 import { partitionOfSlot } from "../placement/slots.ts";
 import { CheckpointStore } from "../state/checkpoint-store.ts";
+import { listLog } from "../wal/segment.ts";
 import { Wal } from "../wal/wal.ts";
 import { CheckpointRounds } from "./checkpoint-rounds.ts";
-import { type BootstrapOptions, type Identity, readOrMakeIdentity } from "./identity.ts";
+import {
+  type BootstrapOptions,
+  type Identity,
+  confirmIdentity,
+  isConfirmed,
+  makeDataDirectory,
+  readOrMakeIdentity,
+} from "./identity.ts";
 
 export interface NodeOptions extends BootstrapOptions {
   readonly dataDirectory: string;
@@ -42,7 +51,8 @@ export class Node {
   readonly #rounds: CheckpointRounds;
   #condition: Condition = "serving";
   #diskFull = false;
-  #turnAsked = false;
+  /** No turn before the node leads. */
+  #turnAsked = true;
   #tick: Timer | undefined;
   #confirmedMs: number;
   #turnEnded: () => void = () => {};
@@ -65,10 +75,10 @@ export class Node {
     this.wal = wal;
     this.startedMs = clock.wallMs();
     this.#confirmedMs = clock.monotonicMs();
-    this.#logs = new WalLogs(wal);
     this.load = { bytes: 0, operations: 0 };
     const writer = randomSafeInteger(random);
     const wake = (): void => this.#wake();
+    this.#logs = new WalLogs(wal, wake);
     this.partitions = stores.map((store, id) => {
       const log = this.#logs.open(id);
       log.onChange(wake);
@@ -96,21 +106,17 @@ export class Node {
   static async open(environment: Environment, options: NodeOptions): Promise<Node> {
     const { files, logger, clock } = environment;
     const directory = options.dataDirectory;
-    files.makeDirectorySync(directory);
+    makeDataDirectory(files, directory);
     const lock = await files.lock(directory);
+    let wal: Wal | undefined;
     try {
       const identity = readOrMakeIdentity(environment, directory, options);
+      if (isConfirmed(files, directory)) mustHoldLog(files, directory);
       const stores = await openStores(environment, directory, identity.partitions);
-      const hasCheckpoints = stores.some((store) => store.state !== undefined);
-      if (hasCheckpoints && !files.existsSync(`${directory}/wal`)) {
-        throw new TrubaError(
-          "DATADAMAGED",
-          `${directory}/wal is missing, although checkpoints are there: the log after them is lost`,
-        );
-      }
       let opened: Node | undefined;
       let failedEarly: Error | undefined;
-      const wal = await Wal.open({
+      let diskFull = false;
+      wal = await Wal.open({
         files,
         clock,
         logger,
@@ -122,19 +128,19 @@ export class Node {
           failedEarly = error;
           opened?.fail(error);
         },
-        onSpace: (full) => opened?.setDiskFull(full),
+        onSpace: (full) => {
+          diskFull = full;
+          opened?.setDiskFull(full);
+        },
       });
-      if (wal.empty && hasCheckpoints) {
-        throw new TrubaError(
-          "DATADAMAGED",
-          `${directory}/wal holds no segment, although checkpoints are there: the log after them is lost`,
-        );
-      }
+      confirmIdentity(files, directory);
       opened = new Node({ environment, identity, lock, wal, stores });
       if (failedEarly !== undefined) throw failedEarly;
+      if (diskFull) opened.setDiskFull(true);
       await opened.#start();
       return opened;
     } catch (error) {
+      await wal?.close();
       lock.release();
       throw error;
     }
@@ -169,6 +175,7 @@ export class Node {
       );
     this.#diskFull = full;
     this.#setCondition();
+    if (!full) this.#wake();
   }
 
   /** Refuses new operations and waits for those in hand. */
@@ -176,25 +183,35 @@ export class Node {
     this.#condition = this.#condition === "stopped" ? "stopped" : "draining";
     this.#setCondition();
     while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
+      // A write that waits for space would wait for ever: `stop` gives it up.
+      if (this.#diskFull && this.#logs.busy) return;
       this.#wake();
-      await nextTurn(this.#environment.clock);
+      if (this.#logs.busy) await delay(this.#environment.clock, 1);
+      else await nextTurn(this.#environment.clock);
     }
   }
 
-  /** Makes all durable and lets the directory go. Must be drained. */
+  /** Makes all durable and lets the directory go. What is in hand, if it was not drained, is answered. */
   async stop(): Promise<void> {
     this.#tick?.cancel();
     for (const partition of this.partitions) partition.stop();
     this.#condition = "stopped";
     this.#setCondition();
-    await this.#rounds.stop();
-    if (this.#failure === undefined) {
-      while (this.#logs.busy) await nextTurn(this.#environment.clock);
-      if (this.#logs.ready) await this.#flushed();
+    try {
+      await this.#rounds.stop();
+      await this.wal.close();
+      if (this.#failure === undefined)
+        for (const partition of this.partitions) partition.applyConfirmed(Infinity);
+      for (const partition of this.partitions) partition.fail();
+      for (const store of this.#stores) await store.close();
+    } finally {
+      this.#lock.release();
     }
-    await this.wal.close();
-    for (const store of this.#stores) await store.close();
-    this.#lock.release();
+  }
+
+  /** What became of its checkpoints. */
+  get checkpoints(): Pick<CheckpointRounds, "completed" | "completedMs" | "durable"> {
+    return this.#rounds;
   }
 
   /** Writes a checkpoint of every partition that changed. Resolves with whether all are durable. */
@@ -213,12 +230,9 @@ export class Node {
     this.#condition = "stopped";
     this.#setCondition();
     this.#logs.fail(error);
-    for (const partition of this.partitions) {
-      partition.refuseGathered(
-        errorOutcome("STOPPED", "the node has stopped; the operation was not done"),
-      );
-      partition.stop();
-    }
+    for (const partition of this.partitions) partition.fail();
+    // A state that may be wrong must not become a checkpoint.
+    void this.#rounds.stop();
     this.#environment.clock.soon(() => {
       this.#turnEnded();
       this.#fatal(error);
@@ -229,12 +243,16 @@ export class Node {
     const { clock, logger } = this.#environment;
     const started = clock.monotonicMs();
     await Promise.all(this.partitions.map((partition) => partition.load()));
+    for (const partition of this.partitions) mustMeet(partition);
     for (const partition of this.partitions) await this.#replay(partition);
+    this.#logs.lead();
     await this.#flushed();
     for (const partition of this.partitions) {
       await this.#replay(partition);
       partition.lead();
     }
+    this.#turnAsked = false;
+    this.#wake();
     this.#scheduleTick();
     const rows = this.partitions.reduce((sum, partition) => sum + partition.state.rows, 0);
     logger.info(
@@ -245,13 +263,6 @@ export class Node {
 
   async #replay(partition: Partition): Promise<void> {
     const { clock } = this.#environment;
-    const { first } = partition.log.status();
-    if (first > partition.position + 1) {
-      throw new TrubaError(
-        "DATADAMAGED",
-        `the log of partition ${partition.id} begins at entry ${first}, its checkpoint ends at ${partition.position}: what is between is lost`,
-      );
-    }
     while (!partition.applyConfirmed(clock.monotonicMs() + limits.applyTurnMaxMs))
       await nextTurn(clock);
   }
@@ -259,7 +270,7 @@ export class Node {
   /** Writes what is staged; resolves when it is durable. */
   async #flushed(): Promise<void> {
     this.#logs.flush();
-    while (this.#logs.busy && this.#failure === undefined) await nextTurn(this.#environment.clock);
+    while (this.#logs.busy && this.#failure === undefined) await delay(this.#environment.clock, 1);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -273,11 +284,15 @@ export class Node {
   }
 
   #turn(): void {
-    if (this.#failure !== undefined) return;
+    if (this.#failure !== undefined || this.#condition === "stopped") return;
     try {
       if (!this.#logs.busy) {
+        this.#confirmedMs = this.#environment.clock.monotonicMs();
         for (const partition of this.partitions) if (partition.gathered) partition.seal();
+        // What a fast disk confirms within this call is applied below, in this same turn.
+        this.#turnAsked = true;
         if (this.#logs.ready) this.#logs.flush();
+        this.#turnAsked = false;
       }
       if (this.#failure !== undefined) return;
       const deadline = this.#environment.clock.monotonicMs() + limits.applyTurnMaxMs;
@@ -288,7 +303,6 @@ export class Node {
       this.fail(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    if (!this.#logs.busy) this.#confirmedMs = this.#environment.clock.monotonicMs();
     this.#turnEnded();
     this.#rounds.maybeRun();
   }
@@ -304,14 +318,18 @@ export class Node {
   #scheduleTick(): void {
     this.#tick = this.#environment.clock.after(1_000, () => {
       if (this.#failure !== undefined || this.#condition === "stopped") return;
-      const silentMs = this.#environment.clock.monotonicMs() - this.#confirmedMs;
-      if (this.#logs.busy && silentMs > limits.confirmSilenceMaxMs) {
+      const nowMs = this.#environment.clock.monotonicMs();
+      // A write that waits for disk space has not failed.
+      if (!this.#logs.busy || this.#diskFull) this.#confirmedMs = nowMs;
+      const silentMs = nowMs - this.#confirmedMs;
+      if (silentMs > limits.confirmSilenceMaxMs) {
         this.fail(
           new TrubaError("STOPPED", `no write was confirmed for ${Math.round(silentMs)} ms`),
         );
         return;
       }
-      if (!this.#logs.busy && !this.#logs.ready) this.wal.seal(() => {});
+      // Wakes for what came meanwhile, and for a checkpoint that failed before.
+      if (!this.#logs.busy && !this.#logs.ready) this.wal.seal(() => this.#wake());
       this.#scheduleTick();
     });
   }
@@ -327,6 +345,33 @@ const refusals: Readonly<Record<Condition, ErrorOutcome | undefined>> = {
   draining: errorOutcome("SHUTTINGDOWN", "the node is stopping", 1_000),
   stopped: errorOutcome("STOPPED", "the node has stopped"),
 };
+
+/** Every node that has served has a log; one that is gone must not be taken for one that never was. */
+function mustHoldLog(files: FileSystem, directory: string): void {
+  if (listLog(files, `${directory}/wal`).segments.length > 0) return;
+  throw new TrubaError(
+    "DATADAMAGED",
+    `${directory}/wal holds no segment, although ${directory}/node.json is there: the log is lost`,
+  );
+}
+
+/** The log must go on where the checkpoint ends, and not end before it. */
+function mustMeet(partition: Partition): void {
+  const { first, committed } = partition.log.status();
+  const { id, position } = partition;
+  if (first > position + 1) {
+    throw new TrubaError(
+      "DATADAMAGED",
+      `the log of partition ${id} begins at entry ${first}, its checkpoint ends at ${position}: what is between is lost`,
+    );
+  }
+  if (committed < position) {
+    throw new TrubaError(
+      "DATADAMAGED",
+      `the log of partition ${id} ends at entry ${committed}, its checkpoint at ${position}: what is between is lost`,
+    );
+  }
+}
 
 async function openStores(
   environment: Environment,

@@ -27,7 +27,8 @@ export class Waiting {
     this.sinks[index]?.settle(this.tags[index] as number, outcome);
   }
 
-  settleAll(outcome: Outcome): void {
-    for (let i = 0; i < this.sinks.length; i++) this.settle(i, outcome);
+  /** Settles all from `first` on. */
+  settleFrom(first: number, outcome: Outcome): void {
+    for (let i = first; i < this.sinks.length; i++) this.settle(i, outcome);
   }
 }

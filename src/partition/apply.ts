@@ -5,7 +5,7 @@ import { assert } from "../base/assert.ts";
 import type { Entry } from "../log/shared-log.ts";
 import type { Moment } from "../machines/machine.ts";
 import { OperationReader, operationCodes } from "../machines/operation.ts";
-import { type Outcome, done } from "../machines/outcome.ts";
+import { type Outcome, done, errorOutcome } from "../machines/outcome.ts";
 import type { MachineStack } from "../machines/stack.ts";
 import type { State } from "../state/state.ts";
 import type { Waiting } from "./answer.ts";
@@ -42,12 +42,18 @@ export class Apply {
     const waiting = waitingOf(header);
     const reader = this.#reader;
     let at = batchHeaderBytes;
-    for (let index = 0; index < header.count; index++) {
-      at = reader.open(batch, at);
-      const outcome = this.#operation(reader);
-      if (waiting !== undefined) waiting.settle(index, outcome);
+    let index = 0;
+    try {
+      for (; index < header.count; index++) {
+        at = reader.open(batch, at);
+        const outcome = this.#operation(reader);
+        if (waiting !== undefined) waiting.settle(index, outcome);
+      }
+      assert(at === batch.length, "a batch has bytes left over");
+    } catch (error) {
+      waiting?.settleFrom(index, errorOutcome("UNKNOWNOUTCOME", "the node stopped"));
+      throw error;
     }
-    assert(at === batch.length, "a batch has bytes left over");
   }
 
   #operation(reader: OperationReader): Outcome {

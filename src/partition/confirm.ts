@@ -4,7 +4,7 @@
 import { must } from "../base/assert.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
 import type { SharedLog } from "../log/shared-log.ts";
-import { errorOutcome } from "../machines/outcome.ts";
+import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import type { Waiting } from "./answer.ts";
 import type { PipelineLoad, SealedBatch } from "./gather.ts";
 
@@ -39,11 +39,16 @@ export class Confirm {
     return waiting;
   }
 
+  /** Answers all batches that were not taken with one outcome. */
+  giveUp(outcome: ErrorOutcome): void {
+    for (const sequence of this.#waiting.keys()) must(this.take(sequence)).settleFrom(0, outcome);
+  }
+
   #fail(sequence: number, error: unknown): void {
-    if (!this.#waiting.has(sequence)) return;
-    const waiting = must(this.take(sequence));
+    const waiting = this.take(sequence);
+    if (waiting === undefined) return;
     if (error instanceof TrubaError)
-      waiting.settleAll(errorOutcome(error.code, error.message, error.retryAfterMs));
-    else waiting.settleAll(errorOutcome("UNKNOWNOUTCOME", errorText(error)));
+      waiting.settleFrom(0, errorOutcome(error.code, error.message, error.retryAfterMs));
+    else waiting.settleFrom(0, errorOutcome("UNKNOWNOUTCOME", errorText(error)));
   }
 }

@@ -2,6 +2,7 @@
  * The first queue: operations encode themselves into the batch being built, while the one before it is confirmed.
  */
 import { limits } from "../base/limits.ts";
+import type { ErrorOutcome } from "../machines/outcome.ts";
 import { OperationWriter } from "../machines/operation.ts";
 import { type OutcomeSink, Waiting } from "./answer.ts";
 import { type BatchHeader, batchHeaderBytes, writeBatchHeader } from "./batch.ts";
@@ -60,8 +61,12 @@ export class Gather {
   }
 
   /** Answers all that has gathered with one outcome; nothing of it goes into the log. */
-  refuse(waiting: Waiting): void {
+  refuse(outcome: ErrorOutcome): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Waiting();
+    this.writer.take();
     this.#load.operations -= waiting.count;
     this.#load.bytes -= waiting.bytes;
+    waiting.settleFrom(0, outcome);
   }
 }

@@ -14,7 +14,7 @@ import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import { MachineStack } from "../machines/stack.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import { State } from "../state/state.ts";
-import { type OutcomeSink, Waiting } from "./answer.ts";
+import type { OutcomeSink, Waiting } from "./answer.ts";
 import { Apply } from "./apply.ts";
 import type { BatchHeader } from "./batch.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -178,17 +178,21 @@ export class Partition {
     return true;
   }
 
-  /** Answers what has gathered with an error; none of it was in a batch. */
-  refuseGathered(outcome: ErrorOutcome): void {
-    if (this.#gather.count === 0) return;
-    const { waiting } = this.#gather.seal({ writer: 0, sequence: 0, timestamp: 0, seed: 0 });
-    this.#gather.refuse(waiting);
-    waiting.settleAll(outcome);
-  }
-
+  /** Proposes nothing any more. */
   stop(): void {
     this.#dueTimer?.cancel();
     this.#logClock = undefined;
+  }
+
+  /** The node has stopped: answers all that is in hand. What has gathered was not done; what the log had, nobody knows. */
+  fail(): void {
+    this.stop();
+    this.#gather.refuse(
+      errorOutcome("STOPPED", "the node has stopped; the operation was not done"),
+    );
+    this.#confirm.giveUp(
+      errorOutcome("UNKNOWNOUTCOME", "the node stopped before the write was confirmed"),
+    );
   }
 
   /** What the leader proposes by itself: a digest when it is time, `due` when the first deadline has come. */

@@ -64,8 +64,6 @@ export class ServerContext {
   readonly key = new RecordKeyParser();
   /** Bytes of requests that have begun to arrive, in all connections. */
   heldBytes = 0;
-  /** When SAVE or BGSAVE last ended and whether it wrote all; from the start of the node on, what it found is saved. */
-  lastSave: { readonly ms: number; readonly durable: boolean };
   /** Runs while the client port listens. */
   readonly eventLoopDelay = new EventLoopDelay();
   /** Open sessions by id. */
@@ -78,7 +76,6 @@ export class ServerContext {
     this.advertised = parts.advertised;
     this.version = parts.version;
     this.processFacts = parts.processFacts;
-    this.lastSave = { ms: parts.node.startedMs, durable: true };
   }
 
   /** Hands a parsed operation to its partition; `sink` is told its outcome, a refusal at once. */

@@ -60,14 +60,14 @@ function memory({ processFacts }: ServerContext): readonly Line[] {
   ];
 }
 
-function persistence({ node, lastSave }: ServerContext): readonly Line[] {
+function persistence({ node }: ServerContext): readonly Line[] {
   let changed = 0;
   for (const { state } of node.partitions) changed += state.changedRows;
   return [
     ["loading", 0],
     ["rdb_changes_since_last_save", changed],
-    ["rdb_last_save_time", Math.floor(lastSave.ms / 1_000)],
-    ["rdb_last_bgsave_status", lastSave.durable ? "ok" : "err"],
+    ["rdb_last_save_time", Math.floor(node.checkpoints.completedMs / 1_000)],
+    ["rdb_last_bgsave_status", node.checkpoints.durable ? "ok" : "err"],
     ["aof_enabled", 1],
     ["aof_last_write_status", node.condition === "stopped" ? "err" : "ok"],
     ["aof_current_size", node.wal.statistics.diskBytes],
@@ -131,6 +131,7 @@ function truba({ node, eventLoopDelay, heldBytes }: ServerContext): readonly Lin
     ["truba_state_memory_bytes", sums.memory],
     ["truba_state_live_bytes", sums.live],
     ["truba_checkpoint_bytes", sums.runs],
+    ["truba_checkpoints_completed", node.checkpoints.completed],
     ["truba_checkpoint_changed_rows", sums.changed],
     ["truba_pipeline_operations", load.operations],
     ["truba_pipeline_bytes", load.bytes],

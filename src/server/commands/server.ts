@@ -21,17 +21,15 @@ const facts = {
 
 /** Writes a checkpoint of every partition; tells whether all are durable. */
 async function saveAll(context: ServerContext): Promise<boolean> {
-  let durable = false;
   try {
-    durable = await context.node.checkpoint();
+    return await context.node.checkpoint();
   } catch (error) {
     context.logger.error(
       { error: errorText(error) },
       "a checkpoint that a client asked for failed",
     );
+    return false;
   }
-  context.lastSave = { ms: durable ? context.clock.wallMs() : context.lastSave.ms, durable };
-  return durable;
 }
 
 /** SAVE is answered when the checkpoint is durable; the connection waits, the node does not. */
@@ -148,7 +146,8 @@ export const serverCommands: readonly Command[] = [
     ...facts,
     name: "LASTSAVE",
     help: "When SAVE or BGSAVE last succeeded, or the node started, in seconds since 1970. The node also writes checkpoints by itself.",
-    run: (_call, session, reply) => reply.integer(Math.floor(session.context.lastSave.ms / 1_000)),
+    run: (_call, session, reply) =>
+      reply.integer(Math.floor(session.context.node.checkpoints.completedMs / 1_000)),
   },
   digest,
   container(
