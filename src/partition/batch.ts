@@ -13,7 +13,7 @@
  *     40       operations (machines/operation.ts)
  */
 import { assert } from "../base/assert.ts";
-import { readU64, writeU64 } from "../base/bytes.ts";
+import { readU64 } from "../base/bytes.ts";
 import { TrubaError } from "../base/errors.ts";
 
 export const batchHeaderBytes = 40;
@@ -30,13 +30,26 @@ export interface BatchHeader {
 /** Fills in the header at the start of a batch, room for which was left. */
 export function writeBatchHeader(batch: Buffer, header: BatchHeader): void {
   assert(header.count > 0, "a batch holds at least one operation");
-  batch.writeUInt32LE(formatVersion, 0);
-  batch.writeUInt32LE(header.count, 4);
-  writeU64(batch, header.writer, 8);
-  writeU64(batch, header.sequence, 16);
-  writeU64(batch, header.timestamp, 24);
-  batch.writeUInt32LE(header.seed, 32);
-  batch.writeUInt32LE(0, 36);
+  putU32(batch, formatVersion, 0);
+  putU32(batch, header.count, 4);
+  putU64(batch, header.writer, 8);
+  putU64(batch, header.sequence, 16);
+  putU64(batch, header.timestamp, 24);
+  putU32(batch, header.seed, 32);
+  putU32(batch, 0, 36);
+}
+
+/** Plain stores: a turn writes a header for every partition, and Buffer's own writers check each number again. */
+function putU32(target: Buffer, value: number, at: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 24;
+}
+
+function putU64(target: Buffer, value: number, at: number): void {
+  putU32(target, value >>> 0, at);
+  putU32(target, Math.floor(value / 0x1_0000_0000), at + 4);
 }
 
 /** Reads the header of a batch that came from the log. Throws DATAVERSION for a format this version does not know. */
