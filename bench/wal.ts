@@ -72,21 +72,24 @@ async function measure(wal: Wal, raw: RawFile, records: number, bodyBytes: numbe
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const perBatch = (ms: number): string =>
-    ((ms / rounds / batchesPerRound) * 1_000).toFixed(1).padStart(8);
   console.log(
     `${String(records).padStart(4)} × ${String(bodyBytes).padStart(7)} B: log ${perBatch(walMs)} µs, bare ${perBatch(rawMs)} µs, ` +
       `log/bare ${(walMs / rawMs).toFixed(2)}, own cost ${perBatch(walMs - rawMs)} µs, ${wal.statistics.mode}`,
   );
 }
 
+/** Microseconds for one batch. */
+function perBatch(ms: number): string {
+  return ((ms / rounds / batchesPerRound) * 1_000).toFixed(1).padStart(8);
+}
+
 /** Undefined when it is durable already. */
 function flush(wal: Wal): Promise<void> | undefined {
   let done = false;
-  let wake = () => {};
+  let wake: (() => void) | undefined;
   wal.flush(() => {
     done = true;
-    wake();
+    wake?.();
   });
   if (done) return undefined;
   return new Promise((resolve) => {

@@ -91,6 +91,8 @@ export const limits = {
   walSegmentBytes: 67_108_864,
   /** Smallest log segment that the option may ask for. */
   walSegmentMinBytes: 16_777_216,
+  /** Live segments of the log, the one being written included, from which on a round of checkpoints begins. */
+  checkpointSegmentsCount: 3,
   /** Largest log segment that the option may ask for. */
   walSegmentMaxBytes: 1_073_741_824,
   /** What one sync may carry; a turn with more takes several. */

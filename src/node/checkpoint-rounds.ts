@@ -1,7 +1,8 @@
 /**
- * When checkpoints are written: whenever the log has gone on to another segment, every partition in turn, so that the segments before it can be recycled.
+ * When checkpoints are written: whenever the log holds enough segments, every partition in turn, so that the segments before it can be recycled.
  */
 import { type Clock, nextTurn } from "../base/clock.ts";
+import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { Wal } from "../wal/wal.ts";
@@ -40,9 +41,14 @@ export class CheckpointRounds {
   /** Whether the last round ended with every partition durable. */
   durable = true;
 
-  /** Starts a round if the log holds more than the segment being written and none is under way. */
+  /** Starts a round if the log holds `checkpointSegmentsCount` segments and none is under way. */
   maybeRun(): void {
-    if (this.#wal.liveSegments < 2 || this.#running !== undefined || this.#stopped) return;
+    if (
+      this.#wal.liveSegments < limits.checkpointSegmentsCount ||
+      this.#running !== undefined ||
+      this.#stopped
+    )
+      return;
     if (this.#clock.monotonicMs() < this.#notBeforeMs) return;
     void this.run();
   }

@@ -140,7 +140,7 @@ export class Node {
       await opened.#start();
       return opened;
     } catch (error) {
-      await wal?.close();
+      await wal?.abandon();
       lock.release();
       throw error;
     }
@@ -251,6 +251,8 @@ export class Node {
       await this.#replay(partition);
       partition.lead();
     }
+    // Before the first turn, and so before the first checkpoint.
+    for (const store of this.#stores) await store.removeLeftovers();
     this.#turnAsked = false;
     this.#wake();
     this.#scheduleTick();

@@ -28,10 +28,14 @@ export interface BatchHeader {
 }
 
 /** Fills in the header at the start of a batch, room for which was left. */
-export function writeBatchHeader(batch: Buffer, header: BatchHeader): void {
-  assert(header.count > 0, "a batch holds at least one operation");
+export function writeBatchHeader(
+  batch: Buffer,
+  header: Omit<BatchHeader, "count">,
+  count: number,
+): void {
+  assert(count > 0, "a batch holds at least one operation");
   putU32(batch, formatVersion, 0);
-  putU32(batch, header.count, 4);
+  putU32(batch, count, 4);
   putU64(batch, header.writer, 8);
   putU64(batch, header.sequence, 16);
   putU64(batch, header.timestamp, 24);

@@ -55,7 +55,7 @@ export class Gather {
   seal(header: Omit<BatchHeader, "count">): SealedBatch {
     const waiting = this.#waiting;
     const batch = this.writer.take();
-    writeBatchHeader(batch, { ...header, count: waiting.count });
+    writeBatchHeader(batch, header, waiting.count);
     this.#waiting = new Waiting();
     return { batch, waiting };
   }

@@ -74,7 +74,7 @@ export class CheckpointStore {
   }
 
   /**
-   * Opens the partition's directory, makes it if need be, checks that what the manifest names is there, and then removes what it does not name. `manifest` is
+   * Opens the partition's directory, makes it if need be, and checks that what the manifest names is there. `manifest` is
    * `undefined` before the first checkpoint. Throws TrubaError DATADAMAGED (naming the file) or DATAVERSION, having
    * changed nothing, and the operating system's errors.
    */
@@ -105,8 +105,12 @@ export class CheckpointStore {
     if (names.includes(manifestNewName)) leftovers.push(`${directory}/${manifestNewName}`);
     const store = new CheckpointStore(options, manifest, nextRun);
     for (const path of leftovers) store.#strays.add(path);
-    await store.#removeStrays();
     return { store, manifest: manifest?.state === null ? undefined : manifest };
+  }
+
+  /** Removes what a crash has left behind. For later than {@link open}: a start that is refused changes nothing. */
+  removeLeftovers(): Promise<void> {
+    return this.#removeStrays();
   }
 
   /** Oldest first: the base, then deltas. */

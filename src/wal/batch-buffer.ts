@@ -107,7 +107,7 @@ export class BatchBuffer {
     view.setUint32(start + 48, 0, true);
     const bodyStart = start + recordHeaderBytes;
     this.#bytes.set(body, bodyStart);
-    if (end > bodyStart + body.length) this.#bytes.fill(0, bodyStart + body.length, end);
+    for (let at = bodyStart + body.length; at < end; at++) this.#bytes[at] = 0;
     if (this.#count === this.#starts.length) this.#growStarts();
     this.#starts[this.#count] = start;
     this.#groups.push(group);

@@ -138,7 +138,7 @@ export const recoveryTable: readonly RecoveryRow[] = [
   {
     row: 13,
     found: "noSegment",
-    foundWords: "no segment at all, although checkpoints exist",
+    foundWords: "no segment at all, although node.json exists",
     evidence: "-",
     decision: "damaged",
     words: "damaged: the log is lost (decided by the node)",

@@ -94,7 +94,7 @@ export class Wal {
       if (log.segments.length === 0) await wal.#begin();
       else wal.#resume(log);
     } catch (error) {
-      await wal.#abandon();
+      await wal.abandon();
       if (systemErrorCode(error) !== "ENOSPC") throw error;
       throw new TrubaError("DISKFULL", `no room for the log in ${directory}`, { cause: error });
     }
@@ -256,11 +256,11 @@ export class Wal {
     await this.#idle();
     if (this.#failed === undefined && this.stagedRecords === 0) this.seal(() => {});
     await this.#idle();
-    await this.#abandon();
+    await this.abandon();
   }
 
-  /** Closes without writing. */
-  async #abandon(): Promise<void> {
+  /** Closes without writing: a start that is refused changes nothing, and seals nothing. */
+  async abandon(): Promise<void> {
     this.#failed ??= new Error("the log is closed");
     await this.#pool.stop();
     this.#writer.close();

@@ -25,7 +25,7 @@ function batch(count: number, write: (writer: OperationWriter) => void): Buffer 
   writer.reserve(batchHeaderBytes);
   write(writer);
   const bytes = writer.take();
-  writeBatchHeader(bytes, { writer: 7, sequence: 8, timestamp: 9, seed: 10, count });
+  writeBatchHeader(bytes, { writer: 7, sequence: 8, timestamp: 9, seed: 10 }, count);
   return bytes;
 }
 

@@ -17,7 +17,7 @@ function foreignBatch(
   writer.reserve(batchHeaderBytes);
   write(writer);
   const batch = writer.take();
-  writeBatchHeader(batch, { ...header, timestamp: 0, seed: 0, count });
+  writeBatchHeader(batch, { ...header, timestamp: 0, seed: 0 }, count);
   return batch;
 }
 

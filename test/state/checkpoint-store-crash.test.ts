@@ -103,6 +103,7 @@ async function recovers(world: World, allowed: readonly string[], what: string):
   }
   assert.ok(allowed.includes(found), `${what}: found ${found.slice(0, 300)}`);
   const { store } = await openStore(world);
+  await world.clock.drive(store.removeLeftovers());
   const named = store.runs.map((run) => `${String(run.id).padStart(8, "0")}.run`);
   const manifest = store.state === undefined ? [] : ["manifest"];
   const files = filesOf(world).filter((name) => name !== "manifest" || manifest.length > 0);

@@ -244,20 +244,20 @@ suite("the log", () => {
   });
 });
 
-suite("the log on the machine's disk", () => {
-  const open = (files: FileSystem, path: string, failures: Error[] = []): Promise<Wal> =>
-    Wal.open({
-      files,
-      clock: new SystemClock(),
-      logger: silentLogger,
-      directory: path,
-      segmentBytes: 65_536,
-      nodeId: 5,
-      lowWaterBytes: 0,
-      onFailure: (error) => failures.push(error),
-      onSpace: () => {},
-    });
+const openOn = (files: FileSystem, path: string, failures: Error[] = []): Promise<Wal> =>
+  Wal.open({
+    files,
+    clock: new SystemClock(),
+    logger: silentLogger,
+    directory: path,
+    segmentBytes: 65_536,
+    nodeId: 5,
+    lowWaterBytes: 0,
+    onFailure: (error) => failures.push(error),
+    onSpace: () => {},
+  });
 
+suite("the log on the machine's disk", () => {
   test("random operations over many segments come back after each restart", async () => {
     const root = mkdtempSync(join(tmpdir(), "truba-wal-"));
     try {
@@ -266,7 +266,7 @@ suite("the log on the machine's disk", () => {
       const model = new WalModel();
       const failures: Error[] = [];
       for (let life = 0; life < 4; life++) {
-        const wal = await open(files, join(root, "wal"), failures);
+        const wal = await openOn(files, join(root, "wal"), failures);
         assert.equal(describeWal(wal), model.describe());
         for (let i = 0; i < 120; i++) {
           for (let k = 0; k < 5; k++) {
