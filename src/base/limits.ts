@@ -13,8 +13,6 @@ export const limits = {
   expiryMaxSeconds: 3_155_760_000,
   /** Operations of one atomic group. */
   groupMaxOperations: 1_024,
-  /** Encoded size of one atomic group, and so of one operation. */
-  groupMaxBytes: 4_194_304,
   /** Largest COUNT of SCAN. */
   scanMaxCount: 10_000,
 

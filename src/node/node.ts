@@ -14,6 +14,7 @@ import { limits } from "../base/limits.ts";
 import { randomSafeInteger } from "../base/random.ts";
 import { WalLogs } from "../log/wal-log.ts";
 import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
+import { ConfirmHealth } from "../partition/confirm-health.ts";
 import type { PipelineLoad } from "../partition/gather.ts";
 import { Partition } from "../partition/partition.ts";
 import { partitionOfSlot } from "../placement/slots.ts";
@@ -76,6 +77,7 @@ export class Node {
     this.startedMs = clock.wallMs();
     this.#confirmedMs = clock.monotonicMs();
     this.load = { bytes: 0, operations: 0 };
+    const health = new ConfirmHealth((error) => this.fail(error));
     const writer = randomSafeInteger(random);
     const wake = (): void => this.#wake();
     this.#logs = new WalLogs(wal, wake);
@@ -91,6 +93,7 @@ export class Node {
         random,
         logger,
         load: this.load,
+        health,
         writer,
         onceMaxBytes,
         wake,

@@ -6,17 +6,20 @@ import { TrubaError, errorText } from "../base/errors.ts";
 import type { SharedLog } from "../log/shared-log.ts";
 import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import type { Waiting } from "./answer.ts";
+import type { ConfirmHealth } from "./confirm-health.ts";
 import type { PipelineLoad, SealedBatch } from "./gather.ts";
 
 export class Confirm {
   readonly #log: SharedLog;
   readonly #load: PipelineLoad;
+  readonly #health: ConfirmHealth;
   /** Sequence → who waits. */
   readonly #waiting = new Map<number, Waiting>();
 
-  constructor(log: SharedLog, load: PipelineLoad) {
+  constructor(log: SharedLog, load: PipelineLoad, health: ConfirmHealth) {
     this.#log = log;
     this.#load = load;
+    this.#health = health;
   }
 
   /** Batches not yet confirmed. */
@@ -29,8 +32,13 @@ export class Confirm {
     this.#log.append(sealed.batch).catch((error: unknown) => this.#fail(sequence, error));
   }
 
-  /** Who waits for the batch, if it is ours and was not given up; called once for each batch. */
-  take(sequence: number): Waiting | undefined {
+  /** A batch of ours came back from the log: who waits for it, if it was not given up. */
+  arrived(sequence: number): Waiting | undefined {
+    this.#health.confirmed();
+    return this.#take(sequence);
+  }
+
+  #take(sequence: number): Waiting | undefined {
     const waiting = this.#waiting.get(sequence);
     if (waiting === undefined) return undefined;
     this.#waiting.delete(sequence);
@@ -41,11 +49,12 @@ export class Confirm {
 
   /** Answers all batches that were not taken with one outcome. */
   giveUp(outcome: ErrorOutcome): void {
-    for (const sequence of this.#waiting.keys()) must(this.take(sequence)).settleFrom(0, outcome);
+    for (const sequence of this.#waiting.keys()) must(this.#take(sequence)).settleFrom(0, outcome);
   }
 
   #fail(sequence: number, error: unknown): void {
-    const waiting = this.take(sequence);
+    this.#health.failed(errorText(error));
+    const waiting = this.#take(sequence);
     if (waiting === undefined) return;
     if (error instanceof TrubaError)
       waiting.settleFrom(0, errorOutcome(error.code, error.message, error.retryAfterMs));

@@ -18,6 +18,7 @@ import type { OutcomeSink, Waiting } from "./answer.ts";
 import { Apply } from "./apply.ts";
 import type { BatchHeader } from "./batch.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import type { ConfirmHealth } from "./confirm-health.ts";
 import { Confirm } from "./confirm.ts";
 import { DigestCheck } from "./digest-check.ts";
 import { Gather, type PipelineLoad } from "./gather.ts";
@@ -31,6 +32,7 @@ export interface PartitionParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly load: PipelineLoad;
+  readonly health: ConfirmHealth;
   /** This run of the node: no other run of any node has the same. */
   readonly writer: number;
   readonly onceMaxBytes: number;
@@ -61,7 +63,7 @@ export class Partition {
   /** A `due` or `digest` operation of ours that is not applied yet. */
   #proposing = false;
   readonly #waitingOf = (header: BatchHeader): Waiting | undefined =>
-    header.writer === this.#parts.writer ? this.#confirm.take(header.sequence) : undefined;
+    header.writer === this.#parts.writer ? this.#confirm.arrived(header.sequence) : undefined;
 
   constructor(parts: PartitionParts) {
     this.id = parts.id;
@@ -70,7 +72,7 @@ export class Partition {
     this.state = new State(parts.random.u32());
     this.stack = new MachineStack(this.state, this.#moment, { onceMaxBytes: parts.onceMaxBytes });
     this.#gather = new Gather(parts.load);
-    this.#confirm = new Confirm(parts.log, parts.load);
+    this.#confirm = new Confirm(parts.log, parts.load, parts.health);
     this.#apply = new Apply({
       state: this.state,
       stack: this.stack,

@@ -6,6 +6,7 @@ import { MemoryLog } from "../../src/log/memory-log.ts";
 import type { Outcome } from "../../src/machines/outcome.ts";
 import type { OutcomeSink } from "../../src/partition/answer.ts";
 import type { PipelineLoad } from "../../src/partition/gather.ts";
+import { ConfirmHealth } from "../../src/partition/confirm-health.ts";
 import { Partition } from "../../src/partition/partition.ts";
 import { CheckpointStore } from "../../src/state/checkpoint-store.ts";
 import { decodeBatch, encodeOperation } from "../../simulator/node-operations.ts";
@@ -18,6 +19,8 @@ export class PartitionWorld implements OutcomeSink {
   readonly log: MemoryLog;
   readonly files: SimulatedFileSystem;
   readonly load: PipelineLoad = { bytes: 0, operations: 0 };
+  /** What the emergency stop was told. */
+  readonly givenUp: Error[] = [];
   readonly writer: number;
   /** All that was answered, in order: tag and outcome. */
   readonly answers: { readonly tag: number; readonly outcome: Outcome }[] = [];
@@ -97,6 +100,7 @@ export class PartitionWorld implements OutcomeSink {
       random: new SeededRandom(this.writer),
       logger: silentLogger,
       load: this.load,
+      health: new ConfirmHealth((error) => this.givenUp.push(error)),
       writer: this.writer,
       onceMaxBytes: 1_048_576,
       wake: () => this.#wake(),
