@@ -4,13 +4,15 @@ import { TrubaError } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { PartitionWorld, set } from "./partition-world.ts";
 
+function refuse(): Promise<number> {
+  return Promise.reject(new TrubaError("NOQUORUM", "no majority answers"));
+}
+
 suite("emergency stop by count (DESIGN §12)", () => {
   test("so many batches in a row that the log refuses stop the node, told once, with the last reason", async () => {
     const world = await PartitionWorld.open();
     await world.run();
     const append = world.log.append.bind(world.log);
-    const refuse = (): Promise<number> =>
-      Promise.reject(new TrubaError("NOQUORUM", "no majority answers"));
     const write = async (): Promise<void> => {
       world.issue(set(1, 1));
       await world.run();
