@@ -179,6 +179,8 @@ export class NodeSimulation {
 
   /** Before any turn of the new node: what it has recovered, and from now on what it appends. */
   #adopt(node: Node): void {
+    // What a crash has left behind may be removed or not: a node opens on a disk that has just died.
+    if (!this.files.alive) throw new Error("the power went while the node opened");
     this.#node = node;
     this.#recovered = digestsOf(node);
     node.onFatal((error) => {
