@@ -100,6 +100,12 @@ const table = {
     retryable: true,
     meaning: "A majority of the partition's voters cannot be reached; nothing was acknowledged.",
   },
+  BADCHANGE: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "The members of a partition cannot be changed so, as they stand now; the text says why. Nothing was changed.",
+  },
   NOTLEADER: { status: 421, retryable: true, meaning: "This node does not lead the partition." },
   UNKNOWNOUTCOME: {
     status: 504,

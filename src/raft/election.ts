@@ -1,0 +1,84 @@
+/** Elections (thesis 3.4, 9.6), the vote (3.6.1), and leadership transfer at the side of who takes over (3.10). */
+import {
+  type Copy,
+  becomeCandidate,
+  becomeFollower,
+  becomeLeader,
+  becomePreCandidate,
+} from "./copy.ts";
+import { appendOwn, broadcastAppend } from "./replication.ts";
+import { type Message, entryKinds, messageTypes, nobody, roles } from "./types.ts";
+
+export type CampaignKind = "pre-vote" | "vote" | "transfer";
+
+const emptyEntry = { kind: entryKinds.normal, data: Buffer.alloc(0) } as const;
+
+/** Campaigns, if it may. */
+export function campaign(copy: Copy, kind: CampaignKind): void {
+  if (copy.role === roles.leader || !copy.isPromotable) return;
+  // A configuration that is committed may already be the one the others go by.
+  if (copy.log.hasUnappliedConfiguration) return;
+  start(copy, kind);
+}
+
+function start(copy: Copy, kind: CampaignKind): void {
+  if (kind === "pre-vote") becomePreCandidate(copy);
+  else becomeCandidate(copy);
+  const pre = kind === "pre-vote";
+  const term = pre ? copy.term + 1 : copy.term;
+  const { log } = copy;
+  const fields = {
+    term,
+    index: log.last,
+    logTerm: log.lastTerm,
+    context: kind === "transfer" ? 1 : 0,
+  };
+  for (const id of copy.members.ids) {
+    if (!copy.members.isVoter(id)) continue;
+    // The own vote counts when it is durable, like any other.
+    if (id === copy.id)
+      copy.sendDurable(pre ? messageTypes.preVoteResponse : messageTypes.voteResponse, id, {
+        term,
+      });
+    else copy.send(pre ? messageTypes.preVote : messageTypes.vote, id, fields);
+  }
+}
+
+/** A vote is asked for: of this term, or a pre-vote of any; one of an earlier term is told ours, or it might wait for ever (thesis 9.6). */
+export function answerVote(copy: Copy, message: Message): void {
+  const pre = message.type === messageTypes.preVote;
+  const later = pre && message.term > copy.term;
+  const mayVote =
+    message.term >= copy.term &&
+    (copy.vote === message.from || (copy.vote === nobody && copy.leader === nobody) || later);
+  const type = pre ? messageTypes.preVoteResponse : messageTypes.voteResponse;
+  // A learner votes too: the candidate may know already that it is a voter, and may not win without it.
+  if (!mayVote || !copy.log.isUpToDate(message.index, message.logTerm)) {
+    copy.sendDurable(type, message.from, { reject: true });
+    return;
+  }
+  // The term asked for: an answer to a pre-vote with our own would be dropped.
+  copy.sendDurable(type, message.from, { term: message.term });
+  if (pre) return;
+  copy.electionElapsed = 0;
+  copy.vote = message.from;
+}
+
+/** A candidate hears how one voted. */
+export function countVote(copy: Copy, message: Message): void {
+  const expected =
+    copy.role === roles.preCandidate ? messageTypes.preVoteResponse : messageTypes.voteResponse;
+  if (message.type !== expected) return;
+  if (!copy.votes.has(message.from)) copy.votes.set(message.from, !message.reject);
+  const result = copy.members.voteResult((id) => copy.votes.get(id));
+  if (result === "won") {
+    if (copy.role === roles.preCandidate) start(copy, "vote");
+    else lead(copy);
+  } else if (result === "lost") becomeFollower(copy, copy.term, nobody);
+}
+
+function lead(copy: Copy): void {
+  becomeLeader(copy);
+  appendOwn(copy, [emptyEntry]);
+  broadcastAppend(copy);
+}
