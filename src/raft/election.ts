@@ -73,7 +73,8 @@ export function countVote(copy: Copy, message: Message): void {
   const result = copy.members.voteResult((id) => copy.votes.get(id));
   if (result === "won") {
     if (copy.role === roles.preCandidate) start(copy, "vote");
-    else lead(copy);
+    else if (copy.votes.has(copy.id)) lead(copy);
+    // Else the others are enough for a majority, but the own term is not on disk yet: after a crash it could win the same term again and put other entries into it.
   } else if (result === "lost") becomeFollower(copy, copy.term, nobody);
 }
 

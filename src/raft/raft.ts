@@ -292,6 +292,8 @@ export class Raft {
       if (copy.options.checkQuorum) checkQuorum(copy);
       if (copy.role !== roles.leader) return;
       abortTransfer(copy);
+      // It may have been put off because of the transfer.
+      maybeLeaveJoint(copy);
     }
     if (copy.heartbeatElapsed < heartbeatTicks) return;
     copy.heartbeatElapsed = 0;

@@ -40,7 +40,7 @@ export function sendAppend(copy: Copy, to: ReplicaId, evenEmpty: boolean): boole
   // With a full window only an empty append goes out, so that something comes back even if all of the window was lost.
   const full = progress.state === "replicate" && progress.inflights.full;
   const entries = full ? [] : entriesFor(copy, progress, options.maxMessageBytes);
-  if (entries.length === 0 && !evenEmpty) return false;
+  if (entries.length === 0 && (!evenEmpty || (progress.fetching && !full))) return false;
   copy.send(messageTypes.append, to, {
     index: previous,
     logTerm,

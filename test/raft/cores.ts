@@ -13,6 +13,7 @@ import {
   type MessageType,
   type ReadState,
   type ReplicaId,
+  type SnapshotMeta,
   entryKinds,
   messageTypes,
   roles,
@@ -24,8 +25,12 @@ interface Disk {
   entries: Entry[];
   base: number;
   baseTerm: number;
+  /** As of the base, or later. */
+  configuration: Configuration;
+  configurationIndex: number;
   writes: {
-    hard?: HardState | undefined;
+    hard: HardState | undefined;
+    snapshot: SnapshotMeta | undefined;
     entries: readonly Entry[];
     after: readonly Message[];
     ack: AppendAck | undefined;
@@ -57,6 +62,7 @@ export class Cores {
   readonly #rafts = new Map<ReplicaId, Raft>();
   readonly #disks = new Map<ReplicaId, Disk>();
   readonly #configuration: Configuration;
+  #starts = 0;
   /** Copies whose disks hold writes back. */
   readonly slow = new Set<ReplicaId>();
   /** Links that lose everything: `from>to`. */
@@ -77,6 +83,8 @@ export class Cores {
         entries: [],
         base: 0,
         baseTerm: 0,
+        configuration: this.#configuration,
+        configurationIndex: 0,
         writes: [],
       });
       this.start(id);
@@ -102,6 +110,7 @@ export class Cores {
     const terms = new TermRuns(disk.base, disk.baseTerm);
     for (const { index, term } of disk.entries) terms.put(index, term);
     const { seed = 1 } = this.#options;
+    this.#starts++;
     const raft = new Raft({
       electionTicks: 10,
       heartbeatTicks: 1,
@@ -121,10 +130,10 @@ export class Cores {
       applyUnstable: false,
       ...this.#options,
       id,
-      random: new SeededRandom(seed * 1_000 + id),
+      random: new SeededRandom(seed * 1_000 + this.#starts),
       start: {
-        configuration: this.#configuration,
-        configurationIndex: disk.base,
+        configuration: disk.configuration,
+        configurationIndex: disk.configurationIndex,
         hardState: disk.hard,
         base: disk.base,
         runs: terms.runs,
@@ -158,12 +167,7 @@ export class Cores {
       const ready = raft.ready();
       this.wire.push(...ready.messages);
       const { hard, entries, afterAppend: after, ack, snapshot } = ready;
-      if (snapshot !== undefined) {
-        disk.base = snapshot.index;
-        disk.baseTerm = snapshot.term;
-        disk.entries = [];
-      }
-      disk.writes.push({ hard, entries, after, ack });
+      disk.writes.push({ hard, snapshot, entries, after, ack });
       must(this.reads.get(id)).push(...ready.reads);
       for (const entry of ready.committed) this.#apply(id, entry);
       const last = ready.committed.at(-1);
@@ -183,8 +187,15 @@ export class Cores {
     const disk = this.disk(id);
     const writes = disk.writes;
     disk.writes = [];
-    for (const { hard, entries, after, ack } of writes) {
+    for (const { hard, snapshot, entries, after, ack } of writes) {
       if (hard !== undefined) disk.hard = hard;
+      if (snapshot !== undefined) {
+        disk.base = snapshot.index;
+        disk.baseTerm = snapshot.term;
+        disk.configuration = snapshot.configuration;
+        disk.configurationIndex = snapshot.configurationIndex;
+        disk.entries = [];
+      }
       const first = entries[0];
       if (first !== undefined)
         disk.entries = disk.entries.filter(({ index }) => index < first.index);
@@ -206,6 +217,24 @@ export class Cores {
       this.#rafts.get(message.to)?.step(message);
     }
     return messages.length > 0;
+  }
+
+  /** Takes a checkpoint of all that is applied and trims the log, as far as a witness allows. */
+  compact(id: ReplicaId): void {
+    const raft = this.raft(id);
+    const disk = this.disk(id);
+    const index = raft.applied;
+    if (index <= disk.base || index < raft.baseIndex || disk.writes.length > 0) return;
+    const term = must(raft.termAt(index));
+    const { configuration, configurationIndex } = raft;
+    raft.snapshotAvailable({ index, term, configuration, configurationIndex });
+    if (raft.trimLimit < index) return;
+    raft.compact(index);
+    disk.base = index;
+    disk.baseTerm = term;
+    disk.configuration = configuration;
+    disk.configurationIndex = configurationIndex;
+    disk.entries = disk.entries.filter((entry) => entry.index > index);
   }
 
   tick(ids: readonly ReplicaId[] = this.ids, times = 1): void {

@@ -59,6 +59,17 @@ suite("raft: elections", () => {
     assert.equal(cores.raft(1).role, roles.leader);
   });
 
+  test("thesis 3.8: nobody leads before its own vote is durable, also when the others' votes are enough", () => {
+    const cores = new Cores();
+    cores.slow.add(1);
+    cores.raft(1).campaign();
+    cores.settle();
+    assert.equal(cores.raft(1).role, roles.candidate);
+    cores.sync(1);
+    cores.settle();
+    assert.equal(cores.raft(1).role, roles.leader);
+  });
+
   test("thesis 3.8: a copy that crashed before its vote was durable may vote again, one that crashed after may not", () => {
     const cores = new Cores();
     cores.slow.add(3);

@@ -1,0 +1,403 @@
+/**
+ * What must be so of all copies of one group at every moment, as one executable file: thesis figure 3.2, and what follows for configurations, durability and
+ * order. It sees copies from outside, remembers what it saw, and is asked after every event of a test or a simulation; so each look costs little, and what
+ * has not changed costs nothing.
+ *
+ * By the Log Matching property all entries of one term stand in one row that begins at the same index in every log that holds its beginning. So a log is
+ * known by the beginnings of its terms, and two logs agree when those do.
+ */
+import { must } from "../base/assert.ts";
+import { CommittedTerms } from "./committed-terms.ts";
+import { ConfigurationHistory, majorityHolds } from "./configuration-history.ts";
+import { roles } from "./types.ts";
+import type { Configuration, Index, ReplicaId, Role, Term } from "./types.ts";
+
+/** One copy as it is now; what `Raft` shows of itself is one. */
+export interface CopyView {
+  readonly id: ReplicaId;
+  readonly term: Term;
+  readonly vote: ReplicaId;
+  readonly role: Role;
+  readonly leader: ReplicaId;
+  readonly committed: Index;
+  readonly applied: Index;
+  readonly baseIndex: Index;
+  readonly lastIndex: Index;
+  readonly durable: Index;
+  termAt(index: Index): Term | undefined;
+  readonly configuration: Configuration;
+  readonly configurationIndex: Index;
+}
+
+/** Something that Raft promises is not so: the program is wrong. */
+export class InvariantError extends Error {
+  override readonly name = "InvariantError";
+}
+
+/** A copy as it was seen last. */
+interface Seen {
+  view: CopyView;
+  term: Term;
+  vote: ReplicaId;
+  role: Role;
+  leader: ReplicaId;
+  committed: Index;
+  applied: Index;
+  base: Index;
+  last: Index;
+  lastTerm: Term;
+  durable: Index;
+  durableTerm: Term;
+  configuration: Configuration;
+  configurationIndex: Index;
+  /** A snapshot has replaced the log and is not durable or applied yet: `durable` is that of the log before it. */
+  installing: boolean;
+}
+
+/** What a term's entries follow: the entry before the first of them. */
+interface TermStart {
+  readonly first: Index;
+  readonly before: Term;
+}
+
+export class RaftInvariants {
+  readonly #seen = new Map<ReplicaId, Seen>();
+  /** Copies that are to be seen again as something that was read from disk. */
+  readonly #restarted = new Set<ReplicaId>();
+  readonly #leaders = new Map<Term, ReplicaId>();
+  /** The highest term that each copy has led. */
+  readonly #led = new Map<ReplicaId, Term>();
+  readonly #starts = new Map<Term, TermStart>();
+  readonly #committed = new CommittedTerms();
+  readonly #configurations = new ConfigurationHistory(violated);
+  /** Leaders that have committed more, and as they were before. */
+  readonly #counted: { readonly view: CopyView; readonly before: Seen }[] = [];
+  #begun = false;
+
+  /**
+   * Compares the copies with each other and with what was seen before. A copy that is down is left out, and counts as it was seen last: so look once more
+   * after its last step. Throws InvariantError, whose text names the invariant.
+   */
+  observe(copies: readonly CopyView[]): void {
+    for (const view of copies) {
+      const before = this.#seen.get(view.id);
+      if (before === undefined || this.#restarted.has(view.id)) this.#begin(view, before);
+      else if (changed(view, before)) this.#advance(view, before);
+    }
+    // All disks must have been looked at before.
+    for (const { view, before } of this.#counted.splice(0)) this.#checkQuorum(view, before);
+    this.#begun ||= copies.length > 0;
+  }
+
+  /** The copy's process has ended; when it is seen again, it is what its disk holds. */
+  copyRestarted(id: ReplicaId): void {
+    if (this.#seen.has(id)) this.#restarted.add(id);
+  }
+
+  #begin(view: CopyView, before: Seen | undefined): void {
+    this.#restarted.delete(view.id);
+    checkOrder(view, false);
+    if (before !== undefined) this.#checkDurable(view, before);
+    this.#checkLog(view, 0);
+    const next = seenOf(view);
+    this.#seen.set(view.id, next);
+    this.#noteLeader(next);
+    if (view.role === roles.leader) this.#checkComplete(view);
+    this.#checkCommitted(next, 0);
+    this.#configurations.note(view, this.#begun);
+  }
+
+  #advance(view: CopyView, before: Seen): void {
+    const installing = isInstalling(view, before);
+    checkOrder(view, installing);
+    checkMonotonic(view, before);
+    this.#checkLog(view, unchangedTo(view, before));
+    const next = seenOf(view);
+    next.installing = installing;
+    if (installing) {
+      next.durable = before.durable;
+      next.durableTerm = before.durableTerm;
+    }
+    this.#seen.set(view.id, next);
+    this.#noteLeader(next);
+    if (view.role === roles.leader) {
+      if (before.role === roles.leader && before.term === view.term) checkAppendOnly(view, before);
+      else this.#checkComplete(view);
+      if (view.committed > before.committed) this.#counted.push({ view, before });
+    }
+    this.#checkCommitted(next, before.committed);
+    if (view.configurationIndex !== before.configurationIndex)
+      this.#configurations.note(view, true);
+  }
+
+  /** What was durable is there again after a restart, and so are the term and the vote of a term that it led. */
+  #checkDurable(view: CopyView, { durable, durableTerm }: Seen): void {
+    const { id, baseIndex, lastIndex, term, vote } = view;
+    const led = this.#led.get(id) ?? 0;
+    if (term < led || (term === led && led > 0 && vote !== id)) {
+      throw violated(
+        "Persistent State (thesis 3.8)",
+        `copy ${id} led term ${led} and has come back with term ${term} and vote ${vote}`,
+      );
+    }
+    if (baseIndex >= durable) return;
+    const found = lastIndex < durable ? undefined : view.termAt(durable);
+    if (found === durableTerm) return;
+    throw violated(
+      "Persistent State (thesis 3.8)",
+      `copy ${id} had entry ${durable} of term ${durableTerm} on disk and has come back with ${found === undefined ? `entries up to ${lastIndex}` : `one of term ${found} there`}`,
+    );
+  }
+
+  #noteLeader({ view, term, role, leader }: Seen): void {
+    const { id } = view;
+    const known = this.#leaders.get(term);
+    if (role === roles.leader) {
+      if (known !== undefined && known !== id) {
+        throw violated(
+          "Election Safety (thesis 3.4)",
+          `copies ${known} and ${id} both lead term ${term}`,
+        );
+      }
+      this.#leaders.set(term, id);
+      this.#led.set(id, Math.max(term, this.#led.get(id) ?? 0));
+    } else if (leader !== 0 && known !== undefined && known !== leader) {
+      throw violated(
+        "Election Safety (thesis 3.4)",
+        `copy ${id} follows copy ${leader} in term ${term}, which copy ${known} leads`,
+      );
+    }
+  }
+
+  /** Log Matching, for what stands above `from`. */
+  #checkLog(view: CopyView, from: Index): void {
+    let end = view.lastIndex;
+    while (end > Math.max(from, view.baseIndex)) {
+      const term = termOf(view, end);
+      const first = firstOfTerm(view, end, term);
+      this.#checkRun(view, first, end, term);
+      end = first - 1;
+    }
+  }
+
+  #checkRun(view: CopyView, first: Index, end: Index, term: Term): void {
+    const { id, baseIndex } = view;
+    const known = this.#starts.get(term);
+    if (first <= baseIndex) {
+      // The beginning is trimmed away; what is left must lie behind it.
+      if (known === undefined || end >= known.first) return;
+    } else {
+      const before = termOf(view, first - 1);
+      if (before > term) {
+        throw violated(
+          "Log Matching (thesis 3.5)",
+          `copy ${id} has entry ${first - 1} of term ${before} before one of term ${term}`,
+        );
+      }
+      if (known === undefined) {
+        this.#starts.set(term, { first, before });
+        return;
+      }
+      if (known.first === first && known.before === before) return;
+    }
+    throw violated(
+      "Log Matching (thesis 3.5)",
+      `in copy ${id} the entries of term ${term} begin at ${first}; elsewhere they begin at ${known.first} behind one of term ${known.before}`,
+    );
+  }
+
+  /** Leader Completeness: a leader holds all that was committed in terms before its own. */
+  #checkComplete(view: CopyView): void {
+    const { id, term, lastIndex, baseIndex } = view;
+    const complete = this.#committed.before(term);
+    if (lastIndex < complete) {
+      throw violated(
+        "Leader Completeness (thesis 3.6.3)",
+        `copy ${id} leads term ${term} with a log that ends at ${lastIndex}; entries up to ${complete} were committed before`,
+      );
+    }
+    const wrong = this.#committed.differs(view, baseIndex, complete);
+    if (wrong === undefined) return;
+    throw violated(
+      "Leader Completeness (thesis 3.6.3)",
+      `copy ${id} leads term ${term} with entry ${wrong} of term ${view.termAt(wrong)}; one of term ${this.#committed.termAt(wrong)} was committed`,
+    );
+  }
+
+  /** A leader commits what a majority has on disk, and only entries of its own term by counting. */
+  #checkQuorum(view: CopyView, before: Seen): void {
+    const { id, committed, term } = view;
+    const entryTerm = view.termAt(committed);
+    if (before.role === roles.leader && before.term === term && entryTerm !== term) {
+      throw violated(
+        "Commit Of Own Term (thesis 3.6.2)",
+        `copy ${id}, leader of term ${term}, has committed entry ${committed} of term ${entryTerm}`,
+      );
+    }
+    const holds = (member: ReplicaId): boolean => this.#holds(member, committed, entryTerm);
+    // The configuration may have been applied in the same step, after counting under the one before.
+    if (majorityHolds(view.configuration, holds)) return;
+    if (majorityHolds(before.configuration, holds)) return;
+    const { voters, outgoing } = view.configuration;
+    throw violated(
+      "Committed On Quorum (thesis 3.6)",
+      `copy ${id} has committed entry ${committed} of term ${entryTerm}, which is on the disks of ${[...voters, ...outgoing].filter(holds).join(", ") || "nobody"} among the voters ${voters.join(", ")}${outgoing.length > 0 ? ` and ${outgoing.join(", ")}` : ""}`,
+    );
+  }
+
+  #holds(member: ReplicaId, index: Index, term: Term | undefined): boolean {
+    const seen = this.#seen.get(member);
+    if (seen === undefined || seen.durable < index) return false;
+    return seen.view.baseIndex >= index || seen.view.termAt(index) === term;
+  }
+
+  /** State Machine Safety: what is committed at an index is so for ever and everywhere. */
+  #checkCommitted({ view, committed, base, term }: Seen, from: Index): void {
+    const known = this.#committed;
+    if (!this.#begun) known.skipTo(base);
+    if (base > known.last) {
+      throw violated(
+        "State Machine Safety (thesis 3.6.3)",
+        `copy ${view.id} holds a state up to ${base}; entries are known to be committed up to ${known.last} only`,
+      );
+    }
+    const wrong = known.differs(view, Math.max(base, from), Math.min(committed, known.last));
+    if (wrong !== undefined) {
+      throw violated(
+        "State Machine Safety (thesis 3.6.3)",
+        `copy ${view.id} has committed entry ${wrong} of term ${view.termAt(wrong)}; one of term ${known.termAt(wrong)} was committed there`,
+      );
+    }
+    for (let index = known.last + 1; index <= committed; index++) {
+      known.add(termOf(view, index), term);
+    }
+  }
+}
+
+function violated(invariant: string, text: string): InvariantError {
+  return new InvariantError(`${invariant}: ${text}`);
+}
+
+function seenOf(view: CopyView): Seen {
+  const { lastIndex, durable } = view;
+  return {
+    view,
+    term: view.term,
+    vote: view.vote,
+    role: view.role,
+    leader: view.leader,
+    committed: view.committed,
+    applied: view.applied,
+    base: view.baseIndex,
+    last: lastIndex,
+    lastTerm: termOf(view, lastIndex),
+    durable,
+    durableTerm: view.termAt(durable) ?? 0,
+    configuration: view.configuration,
+    configurationIndex: view.configurationIndex,
+    installing: false,
+  };
+}
+
+function changed(view: CopyView, seen: Seen): boolean {
+  return (
+    view.lastIndex !== seen.last ||
+    view.committed !== seen.committed ||
+    view.applied !== seen.applied ||
+    view.durable !== seen.durable ||
+    view.term !== seen.term ||
+    view.role !== seen.role ||
+    view.vote !== seen.vote ||
+    view.leader !== seen.leader ||
+    view.baseIndex !== seen.base ||
+    view.configurationIndex !== seen.configurationIndex ||
+    view !== seen.view ||
+    view.termAt(view.lastIndex) !== seen.lastTerm
+  );
+}
+
+/** Up to here the log is what it was: entries that were only added have changed nothing below. */
+function unchangedTo(view: CopyView, before: Seen): Index {
+  if (view.lastIndex < before.last) return 0;
+  return view.termAt(before.last) === before.lastTerm ? before.last : 0;
+}
+
+/** Whether a snapshot has replaced the log that the copy had, and its state is not there yet. */
+function isInstalling(view: CopyView, before: Seen): boolean {
+  const { baseIndex, applied, lastIndex } = view;
+  if (applied >= baseIndex) return false;
+  if (before.installing) return true;
+  // A log that was merely trimmed keeps its end.
+  return before.last < baseIndex || lastIndex === baseIndex || lastIndex < before.last;
+}
+
+/** Compaction, application, commitment and the end of the log stand in this order. */
+function checkOrder(view: CopyView, installing: boolean): void {
+  const { id, baseIndex, applied, committed, lastIndex, durable, term } = view;
+  if (
+    (installing || baseIndex <= applied) &&
+    applied <= committed &&
+    committed <= lastIndex &&
+    baseIndex <= lastIndex &&
+    durable <= lastIndex &&
+    termOf(view, lastIndex) <= term
+  )
+    return;
+  throw violated(
+    "State Ordering (thesis 3.5, 5.1)",
+    `copy ${id} in term ${term} has base ${baseIndex}, applied ${applied}, committed ${committed}, durable ${durable}, last ${lastIndex} of term ${view.termAt(lastIndex)}`,
+  );
+}
+
+function checkMonotonic(view: CopyView, before: Seen): void {
+  const { id } = view;
+  const pairs = [
+    ["term", view.term, before.term],
+    ["commit index", view.committed, before.committed],
+    ["applied index", view.applied, before.applied],
+    ["base", view.baseIndex, before.base],
+    ["configuration's index", view.configurationIndex, before.configurationIndex],
+  ] as const;
+  for (const [name, now, then] of pairs) {
+    if (now >= then) continue;
+    throw violated(
+      "Monotonic State (thesis 3.3, 3.5)",
+      `the ${name} of copy ${id} went from ${then} to ${now}`,
+    );
+  }
+  if (view.term === before.term && before.vote !== 0 && view.vote !== before.vote) {
+    throw violated(
+      "One Vote Per Term (thesis 3.4)",
+      `copy ${id} voted for ${before.vote} and then for ${view.vote} in term ${view.term}`,
+    );
+  }
+}
+
+function checkAppendOnly(view: CopyView, before: Seen): void {
+  const kept = Math.max(before.last, view.baseIndex);
+  if (
+    view.lastIndex >= before.last &&
+    (kept > before.last || view.termAt(kept) === before.lastTerm)
+  )
+    return;
+  throw violated(
+    "Leader Append-Only (thesis 3.5)",
+    `copy ${view.id}, leader of term ${view.term}, had entry ${before.last} of term ${before.lastTerm}; its log ends at ${view.lastIndex} with term ${view.termAt(view.lastIndex)}`,
+  );
+}
+
+function termOf(view: CopyView, index: Index): Term {
+  return must(view.termAt(index), `copy ${view.id} does not know the term of its entry ${index}`);
+}
+
+/** The first index known to the copy, its base included, from which on all entries up to `end` have the term. */
+function firstOfTerm(view: CopyView, end: Index, term: Term): Index {
+  let low = view.baseIndex;
+  let high = end;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (termOf(view, middle) === term) high = middle;
+    else low = middle + 1;
+  }
+  return high;
+}
