@@ -6,28 +6,11 @@
  * By the Log Matching property all entries of one term stand in one row that begins at the same index in every log that holds its beginning. So a log is
  * known by the beginnings of its terms, and two logs agree when those do.
  */
-import { must } from "../base/assert.ts";
 import { CommittedTerms } from "./committed-terms.ts";
 import { ConfigurationHistory, majorityHolds } from "./configuration-history.ts";
+import { type CopyView, firstOfTerm, termOf } from "./copy-view.ts";
 import { roles } from "./types.ts";
 import type { Configuration, Index, ReplicaId, Role, Term } from "./types.ts";
-
-/** One copy as it is now; what `Raft` shows of itself is one. */
-export interface CopyView {
-  readonly id: ReplicaId;
-  readonly term: Term;
-  readonly vote: ReplicaId;
-  readonly role: Role;
-  readonly leader: ReplicaId;
-  readonly committed: Index;
-  readonly applied: Index;
-  readonly baseIndex: Index;
-  readonly lastIndex: Index;
-  readonly durable: Index;
-  termAt(index: Index): Term | undefined;
-  readonly configuration: Configuration;
-  readonly configurationIndex: Index;
-}
 
 /** Something that Raft promises is not so: the program is wrong. */
 export class InvariantError extends Error {
@@ -384,20 +367,4 @@ function checkAppendOnly(view: CopyView, before: Seen): void {
     "Leader Append-Only (thesis 3.5)",
     `copy ${view.id}, leader of term ${view.term}, had entry ${before.last} of term ${before.lastTerm}; its log ends at ${view.lastIndex} with term ${view.termAt(view.lastIndex)}`,
   );
-}
-
-function termOf(view: CopyView, index: Index): Term {
-  return must(view.termAt(index), `copy ${view.id} does not know the term of its entry ${index}`);
-}
-
-/** The first index known to the copy, its base included, from which on all entries up to `end` have the term. */
-function firstOfTerm(view: CopyView, end: Index, term: Term): Index {
-  let low = view.baseIndex;
-  let high = end;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (termOf(view, middle) === term) high = middle;
-    else low = middle + 1;
-  }
-  return high;
 }

@@ -2,75 +2,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { InvariantError, RaftInvariants } from "../../src/raft/invariants.ts";
-import { roles } from "../../src/raft/types.ts";
-import type { Configuration, Index, Role, Term } from "../../src/raft/types.ts";
-
-const three: Configuration = {
-  voters: [1, 2, 3],
-  outgoing: [],
-  learners: [],
-  learnersNext: [],
-  witnesses: [],
-  autoLeave: false,
-};
-
-/** A copy whose log is written out: the terms of the entries behind its base. */
-class WrittenCopy {
-  readonly id: number;
-  term: Term = 0;
-  vote = 0;
-  role: Role = roles.follower;
-  leader = 0;
-  committed = 0;
-  applied = 0;
-  baseIndex = 0;
-  baseTerm: Term = 0;
-  terms: Term[] = [];
-  durable = 0;
-  configuration = three;
-  configurationIndex = 0;
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  get lastIndex(): Index {
-    return this.baseIndex + this.terms.length;
-  }
-
-  termAt(index: Index): Term | undefined {
-    return index === this.baseIndex ? this.baseTerm : this.terms[index - this.baseIndex - 1];
-  }
-
-  /** Writes the log anew, all of it on disk. */
-  hold(...terms: Term[]): this {
-    this.terms = terms;
-    this.durable = this.lastIndex;
-    return this;
-  }
-
-  follow(term: Term, leader: number): this {
-    if (term > this.term) this.vote = 0;
-    this.term = term;
-    this.leader = leader;
-    this.role = roles.follower;
-    return this;
-  }
-
-  lead(term: Term): this {
-    this.term = term;
-    this.vote = this.id;
-    this.leader = this.id;
-    this.role = roles.leader;
-    return this;
-  }
-
-  commit(index: Index): this {
-    this.committed = index;
-    this.applied = index;
-    return this;
-  }
-}
+import { WrittenCopy, three } from "./written-copy.ts";
 
 interface World {
   readonly invariants: RaftInvariants;
@@ -283,6 +215,11 @@ const planted: readonly Planted[] = [
     },
   },
   {
+    finds: "Log Matching",
+    title: "terms that go down along a log",
+    plant: ({ copies }) => copies[2].follow(5, 0).hold(1, 1, 2, 2, 5, 4),
+  },
+  {
     finds: "Leader Completeness",
     title: "a leader whose log is too short",
     plant: ({ copies }) => copies[2].hold(1, 1).lead(3),
@@ -363,10 +300,10 @@ const planted: readonly Planted[] = [
     finds: "Persistent State",
     title: "a leader that has forgotten its term",
     plant: ({ copies, look, invariants }) => {
-      copies[0].lead(5).hold(1, 1, 2, 2, 5);
+      copies[0].lead(5);
       look();
       invariants.copyRestarted(1);
-      copies[0].hold(1, 1, 2, 2, 2).follow(2, 0);
+      copies[0].follow(2, 0);
     },
   },
   {
