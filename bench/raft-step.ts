@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { must } from "../src/base/assert.ts";
 import { SeededRandom } from "../src/base/seeded-random.ts";
 import { Raft } from "../src/raft/raft.ts";
-import { type Entry, type Message, type Proposal, entryKinds } from "../src/raft/types.ts";
+import { type Entry, type Message, type Proposal, entryKinds } from "../src/raft/vocabulary.ts";
 
 const entriesPerRound = 200_000;
 const targetPerSecond = 400_000;

@@ -133,6 +133,30 @@ export const limits = {
   partitionsMaxCount: 1_024,
   /** Full copies of a partition. */
   replicationFactorMax: 7,
+  /** How often the groups of a node are told that time has passed; election and heartbeat are counted in it. */
+  raftTickMs: 50,
+  /** Ticks without a leader after which a copy campaigns, at least; up to twice as many, at random. */
+  raftElectionTicks: 10,
+  /** Ticks between two heartbeats. */
+  raftHeartbeatTicks: 2,
+  /** Entries in one append to another copy; a larger one goes alone. */
+  raftMessageMaxBytes: 1_048_576,
+  /** Appends on their way to one copy and not yet answered. */
+  raftInflightMaxMessages: 256,
+  /** Bytes on their way to one copy and not yet answered. */
+  raftInflightMaxBytes: 8_388_608,
+  /** Proposed to one group and not yet committed; over it OVERLOADED. */
+  raftUncommittedMaxBytes: 67_108_864,
+  /** Committed entries of one group that wait to be applied. */
+  raftApplyingMaxBytes: 8_388_608,
+  /** Entries of one group that are kept in memory for other copies once they are durable and applied. */
+  raftCacheBytes: 1_048_576,
+  /** Largest batch that a group takes: what the smallest log segment can hold, so that every copy can. */
+  raftEntryMaxBytes: 8_384_512,
+  /** After so many ticks without leading, a write that is not decided has an unknown outcome. */
+  raftUndecidedMaxTicks: 60,
+  /** What NOTLEADER tells the client to wait. */
+  notLeaderRetryAfterMs: 100,
   /** How long a stop may take before the process ends anyway. */
   shutdownMaxMs: 10_000,
 

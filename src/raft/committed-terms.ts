@@ -1,6 +1,6 @@
 /** The terms of all entries that were ever seen to be committed, for the invariants: what no copy may contradict any more. */
 import { assert, must } from "../base/assert.ts";
-import type { Index, Term } from "./types.ts";
+import type { Index, Term } from "./vocabulary.ts";
 
 /** A log as far as its terms are known. */
 interface TermsOfLog {

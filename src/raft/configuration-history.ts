@@ -1,5 +1,5 @@
 /** All configurations that a group has had, for the invariants: the same after the same entry everywhere, and each one step from the one before (thesis chapter 4). */
-import type { Configuration, Index, ReplicaId } from "./types.ts";
+import type { Configuration, Index, ReplicaId } from "./vocabulary.ts";
 
 interface Noted {
   readonly index: Index;

@@ -1,6 +1,6 @@
 /** One copy of a group as others may look at it, and where the terms of its log begin; for the invariants. */
 import { must } from "../base/assert.ts";
-import type { Configuration, Index, ReplicaId, Role, Term } from "./types.ts";
+import type { Configuration, Index, ReplicaId, Role, Term } from "./vocabulary.ts";
 
 /** One copy as it is now; what `Raft` shows of itself is one. */
 export interface CopyView {

@@ -25,7 +25,7 @@ import {
   nobody,
   roles,
   unlimited,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 const noEntries: readonly Entry[] = [];
 /** Into so many parts the election timeout is divided among the priorities. */

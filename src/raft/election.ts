@@ -7,7 +7,7 @@ import {
   becomePreCandidate,
 } from "./copy.ts";
 import { appendOwn, broadcastAppend } from "./replication.ts";
-import { type Message, entryKinds, messageTypes, nobody, roles } from "./types.ts";
+import { type Message, entryKinds, messageTypes, nobody, roles } from "./vocabulary.ts";
 
 export type CampaignKind = "pre-vote" | "vote" | "transfer";
 

@@ -1,6 +1,6 @@
 /** The entries at the end of a log that are in memory: contiguous, added and cut at the back, let go at the front. */
 import { assert, must } from "../base/assert.ts";
-import type { Entry, Index } from "./types.ts";
+import type { Entry, Index } from "./vocabulary.ts";
 
 /** What an entry costs beside its data, in memory and on the wire; also bounds how many empty ones fit into a limit. */
 const entryOverheadBytes = 32;

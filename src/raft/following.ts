@@ -2,7 +2,7 @@
 import { TrubaError } from "../base/errors.ts";
 import { type Copy, becomeFollower } from "./copy.ts";
 import { Members } from "./members.ts";
-import { type Message, type SnapshotMeta, messageTypes, nobody, roles } from "./types.ts";
+import { type Message, type SnapshotMeta, messageTypes, nobody, roles } from "./vocabulary.ts";
 
 export function handleAppend(copy: Copy, message: Message): void {
   const { log } = copy;
@@ -56,8 +56,6 @@ function restore(copy: Copy, snapshot: SnapshotMeta): boolean {
     becomeFollower(copy, copy.term + 1, nobody);
     return false;
   }
-  const { voters, outgoing, learners } = snapshot.configuration;
-  if (![voters, outgoing, learners].some((list) => list.includes(copy.id))) return false;
   if (log.matches(snapshot.index, snapshot.term)) {
     // The log holds it all: only what is committed was unknown.
     log.commitTo(snapshot.index);

@@ -1,7 +1,7 @@
 /** What a leader sends when there is nothing else: that it leads, and the round of the newest read that waits (thesis 3.4, 6.4). */
 import { must } from "../base/assert.ts";
 import { type Copy, trimLimitOf } from "./copy.ts";
-import { messageTypes } from "./types.ts";
+import { messageTypes } from "./vocabulary.ts";
 
 export function broadcastHeartbeat(copy: Copy): void {
   const context = copy.reads.newest;

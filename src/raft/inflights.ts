@@ -5,7 +5,7 @@
  * A ring that grows as it is needed, because most followers of most groups never have more than a few appends in flight.
  */
 import { assert, must } from "../base/assert.ts";
-import type { Index } from "./types.ts";
+import type { Index } from "./vocabulary.ts";
 
 const firstCapacity = 8;
 

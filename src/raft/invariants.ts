@@ -9,8 +9,8 @@
 import { CommittedTerms } from "./committed-terms.ts";
 import { ConfigurationHistory, majorityHolds } from "./configuration-history.ts";
 import { type CopyView, firstOfTerm, termOf } from "./copy-view.ts";
-import { roles } from "./types.ts";
-import type { Configuration, Index, ReplicaId, Role, Term } from "./types.ts";
+import { roles } from "./vocabulary.ts";
+import type { Configuration, Index, ReplicaId, Role, Term } from "./vocabulary.ts";
 
 /** Something that Raft promises is not so: the program is wrong. */
 export class InvariantError extends Error {
@@ -33,7 +33,7 @@ interface Seen {
   durableTerm: Term;
   configuration: Configuration;
   configurationIndex: Index;
-  /** A snapshot has replaced the log and is not durable or applied yet: `durable` is that of the log before it. */
+  /** A snapshot has replaced the log and is not durable or applied yet. */
   installing: boolean;
 }
 
@@ -98,8 +98,9 @@ export class RaftInvariants {
     const next = seenOf(view);
     next.installing = installing;
     if (installing) {
-      next.durable = before.durable;
-      next.durableTerm = before.durableTerm;
+      // It may come back with the log before the snapshot or with the one behind it.
+      next.durable = 0;
+      next.durableTerm = 0;
     }
     this.#seen.set(view.id, next);
     this.#noteLeader(next);

@@ -17,7 +17,7 @@ import {
   type SnapshotMeta,
   type Term,
   entryKinds,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 export interface LogStart {
   readonly base: Index;
@@ -279,8 +279,8 @@ export class ReplicatedLog {
     return { from, to, maxBytes: this.#maxApplyingBytes - this.#applyingBytes };
   }
 
-  fetched(fetch: Fetch, entries: readonly Entry[]): void {
-    if (this.#fetchingTo !== fetch.to || fetch.from !== this.#applying + 1) return;
+  fetched(asked: Fetch, entries: readonly Entry[]): void {
+    if (this.#fetchingTo !== asked.to || asked.from !== this.#applying + 1) return;
     this.#fetchingTo = 0;
     this.#fetched = entries;
     for (const entry of entries) {

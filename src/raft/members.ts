@@ -15,7 +15,7 @@ import { TrubaError } from "../base/errors.ts";
 import { changeKinds, type ConfigurationChange, type MemberChange } from "./membership-change.ts";
 import type { Progress } from "./progress.ts";
 import { committedIndex, voteResult, type VoteResult } from "./quorum.ts";
-import { nobody, type Configuration, type Index, type ReplicaId } from "./types.ts";
+import { nobody, type Configuration, type Index, type ReplicaId } from "./vocabulary.ts";
 
 /** Makes the Progress of one who joins, as of now. */
 export type NewProgress = () => Progress;

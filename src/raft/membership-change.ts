@@ -8,7 +8,7 @@
  */
 import { readU64, writeU64 } from "../base/bytes.ts";
 import { TrubaError } from "../base/errors.ts";
-import type { ReplicaId } from "./types.ts";
+import type { ReplicaId } from "./vocabulary.ts";
 
 /** The numbers are on disk. */
 export const changeKinds = {

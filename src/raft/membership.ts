@@ -9,7 +9,7 @@ import {
   leaveJoint,
 } from "./membership-change.ts";
 import { appendOwn, broadcastAppend, maybeCommit, sendAppend } from "./replication.ts";
-import { type Index, type Proposal, entryKinds, nobody, roles } from "./types.ts";
+import { type Index, type Proposal, entryKinds, nobody, roles } from "./vocabulary.ts";
 
 /** Why a change may not be proposed now; `undefined` if it may. */
 export function changeRefusal(copy: Copy, change: ConfigurationChange): string | undefined {

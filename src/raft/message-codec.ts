@@ -20,7 +20,7 @@ import {
   type SnapshotMeta,
   entryKinds,
   messageTypes,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 const version = 1;
 const headerBytes = 80;

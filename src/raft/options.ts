@@ -1,7 +1,7 @@
 import type { Random } from "../base/random.ts";
 import type { ProgressView } from "./progress.ts";
 import type { TermRun } from "./term-runs.ts";
-import type { Configuration, HardState, Index, ReplicaId, SoftState } from "./types.ts";
+import type { Configuration, HardState, Index, ReplicaId, SoftState } from "./vocabulary.ts";
 
 /** What a copy starts from: what its disk holds. */
 export interface RaftStart {

@@ -1,4 +1,4 @@
-import type { Message } from "./types.ts";
+import type { Message } from "./vocabulary.ts";
 
 /**
  * How a copy reaches the others; implemented by the transport. Messages may be lost, doubled or reordered, and `send` never calls back before it

@@ -9,7 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { Inflights } from "./inflights.ts";
-import type { Index } from "./types.ts";
+import type { Index } from "./vocabulary.ts";
 
 export type ProgressState = "probe" | "replicate" | "snapshot";
 

@@ -4,7 +4,7 @@
  *
  * The outgoing set is empty outside a joint configuration; an empty majority agrees to everything, so it does not count.
  */
-import type { Index, ReplicaId } from "./types.ts";
+import type { Index, ReplicaId } from "./vocabulary.ts";
 
 export type VoteResult = "won" | "lost" | "pending";
 

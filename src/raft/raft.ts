@@ -33,7 +33,7 @@ import {
   messageTypes,
   nobody,
   roles,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 export type { RaftOptions, RaftStart, RaftStatus, Refusal } from "./options.ts";
 
@@ -150,9 +150,9 @@ export class Raft {
     maybeLeaveJoint(copy);
   }
 
-  /** What {@link Ready.fetches} asked for: contiguous from `fetch.from`. */
-  entriesFetched(fetch: Fetch, entries: readonly Entry[]): void {
-    this.#copy.log.fetched(fetch, entries);
+  /** What {@link Ready.fetches} asked for: contiguous from `asked.from`. */
+  entriesFetched(asked: Fetch, entries: readonly Entry[]): void {
+    this.#copy.log.fetched(asked, entries);
     entriesArrived(this.#copy, entries);
   }
 

@@ -3,7 +3,7 @@ import type { Copy } from "./copy.ts";
 import { broadcastHeartbeat } from "./heartbeats.ts";
 import { committedIndex } from "./quorum.ts";
 import type { ConfirmedRead, Read } from "./reads.ts";
-import { messageTypes } from "./types.ts";
+import { messageTypes } from "./vocabulary.ts";
 
 /** The leader is asked. */
 export function read(copy: Copy, asked: Read): void {

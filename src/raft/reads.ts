@@ -3,7 +3,7 @@
  * that this copy still leads. Every round has a number of its own that is never used again in the term, so that a late answer to an earlier round
  * confirms nothing.
  */
-import type { Index, ReplicaId } from "./types.ts";
+import type { Index, ReplicaId } from "./vocabulary.ts";
 
 export interface Read {
   /** Who asked; the leader itself or a copy that passed the question on. */

@@ -1,6 +1,6 @@
 /** Gathers what is to be done after steps: the differences to what was given out last. */
 import type { Copy } from "./copy.ts";
-import type { HardState, Ready, SoftState } from "./types.ts";
+import type { HardState, Ready, SoftState } from "./vocabulary.ts";
 
 export class ReadyMaker {
   readonly #copy: Copy;
@@ -16,8 +16,8 @@ export class ReadyMaker {
   has(): boolean {
     const copy = this.#copy;
     const { log } = copy;
-    const fetch = log.fetchToApply();
-    if (fetch !== undefined) copy.fetches.push(fetch);
+    const missing = log.fetchToApply();
+    if (missing !== undefined) copy.fetches.push(missing);
     return (
       copy.messages.length > 0 ||
       copy.afterAppend.length > 0 ||
@@ -34,8 +34,8 @@ export class ReadyMaker {
   take(): Ready {
     const copy = this.#copy;
     const { log } = copy;
-    const fetch = log.fetchToApply();
-    if (fetch !== undefined) copy.fetches.push(fetch);
+    const missing = log.fetchToApply();
+    if (missing !== undefined) copy.fetches.push(missing);
     const entries = log.unwritten();
     const hard = this.#hardChanged() ? copy.hardState : undefined;
     const mustSync =

@@ -12,7 +12,7 @@ import {
   messageTypes,
   nobody,
   roles,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 /** Puts entries of the own term behind the log. The leader itself answers when they are durable, like any follower. */
 export function appendOwn(copy: Copy, proposals: readonly Proposal[]): void {

@@ -20,7 +20,7 @@ import {
   messageTypes,
   nobody,
   roles,
-} from "./types.ts";
+} from "./vocabulary.ts";
 
 export function step(copy: Copy, message: Message): void {
   const { term } = message;

@@ -3,7 +3,7 @@
  * entry is known without reading it.
  */
 import { assert, must } from "../base/assert.ts";
-import type { Index, Term } from "./types.ts";
+import type { Index, Term } from "./vocabulary.ts";
 
 export interface TermRun {
   readonly first: Index;

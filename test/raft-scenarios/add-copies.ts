@@ -1,7 +1,7 @@
 /** `add-nodes`: so many copies alike, from one bootstrap state. */
 import type { Arguments } from "./arguments.ts";
 import type { CoreOptions, Environment } from "./environment.ts";
-import type { SnapshotMeta } from "../../src/raft/types.ts";
+import type { SnapshotMeta } from "../../src/raft/vocabulary.ts";
 import { ScenarioError } from "./transcript.ts";
 
 /** What a copy is unless `add-nodes` says otherwise; the published defaults. */

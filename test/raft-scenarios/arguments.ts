@@ -1,5 +1,5 @@
 /** The arguments of a command: words that stand alone (`1`, `prop_1`), and keys with values (`drop=(1,2)`). */
-import type { ReplicaId } from "../../src/raft/types.ts";
+import type { ReplicaId } from "../../src/raft/vocabulary.ts";
 import type { Argument } from "./datadriven.ts";
 import { ScenarioError } from "./transcript.ts";
 

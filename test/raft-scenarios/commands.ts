@@ -10,7 +10,7 @@ import {
   type Transition,
 } from "../../src/raft/membership-change.ts";
 import type { Raft } from "../../src/raft/raft.ts";
-import { entryKinds, messageTypes, unlimited, type ReplicaId } from "../../src/raft/types.ts";
+import { entryKinds, messageTypes, unlimited, type ReplicaId } from "../../src/raft/vocabulary.ts";
 import { addCopies } from "./add-copies.ts";
 import { Arguments } from "./arguments.ts";
 import { parseDirective, type DatadrivenCase } from "./datadriven.ts";

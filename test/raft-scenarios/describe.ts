@@ -25,7 +25,7 @@ import {
   type Role,
   type SnapshotMeta,
   type SoftState,
-} from "../../src/raft/types.ts";
+} from "../../src/raft/vocabulary.ts";
 
 /** A message between copies, or what a storage thread says to its own copy when it is done. */
 export type Letter =

@@ -22,7 +22,7 @@ import {
   type Ready,
   type ReplicaId,
   type SnapshotMeta,
-} from "../../src/raft/types.ts";
+} from "../../src/raft/vocabulary.ts";
 import {
   describeAppendWork,
   describeApplyWork,

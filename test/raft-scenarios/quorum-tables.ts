@@ -9,7 +9,7 @@
  */
 import assert from "node:assert/strict";
 import { committedIndex, voteResult } from "../../src/raft/quorum.ts";
-import type { ReplicaId } from "../../src/raft/types.ts";
+import type { ReplicaId } from "../../src/raft/vocabulary.ts";
 import { runCases, valuesOf, type DatadrivenCase, type FileResult } from "./datadriven.ts";
 
 export function runFile(path: string): FileResult {

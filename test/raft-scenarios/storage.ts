@@ -1,7 +1,7 @@
 /** What one copy of a scenario has on its disk: hard state, snapshots and log, in memory. It loses nothing; what is not yet written waits in the append queue. */
 import { assert, must } from "../../src/base/assert.ts";
 import type { RaftStart } from "../../src/raft/raft.ts";
-import type { Entry, HardState, Index, SnapshotMeta, Term } from "../../src/raft/types.ts";
+import type { Entry, HardState, Index, SnapshotMeta, Term } from "../../src/raft/vocabulary.ts";
 
 export class ScenarioStorage {
   hard: HardState;

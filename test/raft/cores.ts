@@ -17,7 +17,7 @@ import {
   entryKinds,
   messageTypes,
   roles,
-} from "../../src/raft/types.ts";
+} from "../../src/raft/vocabulary.ts";
 
 /** What one copy's disk holds, and what was asked of it and is not done yet. */
 interface Disk {

@@ -11,7 +11,7 @@ import {
   changeKinds,
   encodeChange,
 } from "../../src/raft/membership-change.ts";
-import { entryKinds, messageTypes, roles } from "../../src/raft/types.ts";
+import { entryKinds, messageTypes, roles } from "../../src/raft/vocabulary.ts";
 import { Cores, type CoresOptions } from "./cores.ts";
 
 /** What a run may do, and how often. */

@@ -10,7 +10,7 @@ import {
   type Transition,
 } from "../../src/raft/membership-change.ts";
 import { Progress } from "../../src/raft/progress.ts";
-import type { Configuration, ReplicaId } from "../../src/raft/types.ts";
+import type { Configuration, ReplicaId } from "../../src/raft/vocabulary.ts";
 import { parseChanges, runFile } from "../raft-scenarios/configuration-tables.ts";
 import { publishedFiles } from "../raft-scenarios/published-files.ts";
 

@@ -7,7 +7,7 @@ import {
   encodeChange,
   leaveJoint,
 } from "../../src/raft/membership-change.ts";
-import { unlimited } from "../../src/raft/types.ts";
+import { unlimited } from "../../src/raft/vocabulary.ts";
 import { Cores, messageTypes, roles } from "./cores.ts";
 
 function change(

@@ -3,7 +3,7 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import { TrubaError } from "../../src/base/errors.ts";
 import { decodeMessage, encodeMessage, messageBytes } from "../../src/raft/message-codec.ts";
-import { type Message, messageTypes } from "../../src/raft/types.ts";
+import { type Message, messageTypes } from "../../src/raft/vocabulary.ts";
 
 /** Objects as the code makes them, to be compared with. */
 function plain<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {

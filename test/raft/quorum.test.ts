@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { committedIndex, voteResult } from "../../src/raft/quorum.ts";
-import type { ReplicaId } from "../../src/raft/types.ts";
+import type { ReplicaId } from "../../src/raft/vocabulary.ts";
 import { publishedFiles } from "../raft-scenarios/published-files.ts";
 import { runFile } from "../raft-scenarios/quorum-tables.ts";
 

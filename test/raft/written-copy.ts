@@ -1,6 +1,6 @@
 /** A copy of a group as a plain record that a test writes by hand. */
-import { roles } from "../../src/raft/types.ts";
-import type { Configuration, Index, Role, Term } from "../../src/raft/types.ts";
+import { roles } from "../../src/raft/vocabulary.ts";
+import type { Configuration, Index, Role, Term } from "../../src/raft/vocabulary.ts";
 
 /** Voters 1, 2 and 3. */
 export const three: Configuration = {
