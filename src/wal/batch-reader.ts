@@ -26,6 +26,8 @@ export interface ScannedRecord extends RecordHeader {
   readonly offset: number;
   /** A copy; absent for entries unless the scan was asked for them. */
   readonly body: Buffer | undefined;
+  /** What is known of it comes from its commit record, and that is not all of it. */
+  readonly damaged?: boolean;
 }
 
 /** The segment that is being read. */
@@ -95,6 +97,10 @@ export function walkBatch(source: SegmentSource, start: number, entryBodies: boo
 /** What a commit record says was in its batch. */
 export interface CommittedRecord extends RecordHeader {
   readonly offset: number;
+  /** Bytes 4..55 of its header. */
+  readonly identity: Buffer;
+  /** Of a hard state or removal. */
+  readonly wholeBody: Buffer | undefined;
 }
 
 export interface Survey {
@@ -111,6 +117,8 @@ export interface Survey {
   readonly laterRecords: number;
   /** The highest sequence of them; 0 if there are none. */
   readonly laterSequence: number;
+  /** The first of them that begins at or behind the place that was asked about. */
+  readonly next: { readonly start: number; readonly sequence: number } | undefined;
   /** The byte after everything valid that was found; the start if nothing was. */
   readonly end: number;
 }
@@ -124,6 +132,7 @@ export function survey(source: SegmentSource, start: number, expectedSequence: n
   let laterBatches = 0;
   let laterRecords = 0;
   let laterSequence = 0;
+  let next: Survey["next"];
   let end = start;
   for (const found of findHeaders(source, start)) {
     const { header, offset } = found;
@@ -136,6 +145,8 @@ export function survey(source: SegmentSource, start: number, expectedSequence: n
       laterBatches += 1;
       laterRecords += header.group;
       laterSequence = Math.max(laterSequence, header.index);
+      const from = offset - header.term;
+      if (next === undefined && from >= start) next = { start: from, sequence: header.index };
     } else if (header.index === expectedSequence && offset - header.term === start) {
       const body = source.window.view(offset + recordHeaderBytes, header.bodyBytes);
       if (body.length !== header.bodyBytes || checksum(body) !== header.bodyChecksum) continue;
@@ -144,7 +155,7 @@ export function survey(source: SegmentSource, start: number, expectedSequence: n
     }
   }
   const anything = first < laterStart;
-  return { own, beyond, anything, laterBatches, laterRecords, laterSequence, end };
+  return { own, beyond, anything, laterBatches, laterRecords, laterSequence, next, end };
 }
 
 /** The first record of a committed batch that is not there as its commit record says. */
@@ -152,13 +163,39 @@ export function firstDamaged(
   source: SegmentSource,
   records: readonly CommittedRecord[],
 ): CommittedRecord | undefined {
-  return records.find((record) => {
-    const bytes = source.window.view(record.offset, recordHeaderBytes);
-    const header = decodeRecordHeader(bytes, 0, source, record.offset);
-    if (header === undefined || header.bodyChecksum !== record.bodyChecksum) return true;
-    const body = source.window.view(record.offset + recordHeaderBytes, record.bodyBytes);
-    return body.length !== record.bodyBytes || checksum(body) !== record.bodyChecksum;
+  return records.find((record) => !headerStands(source, record) || !bodyOf(source, record));
+}
+
+/**
+ * The records of a committed batch of which some are damaged. A record without a body, a hard state and a removal stand whole in the commit
+ * record; of the rest those are damaged whose body is, and entries whose header is, because entries are read from their place.
+ */
+export function recoverBatch(
+  source: SegmentSource,
+  records: readonly CommittedRecord[],
+  entryBodies: boolean,
+): ScannedRecord[] {
+  return records.map((record): ScannedRecord => {
+    const isEntry = record.kind === kinds.entry;
+    const body = record.wholeBody ?? bodyOf(source, record);
+    const damaged = body === undefined || (isEntry && !headerStands(source, record));
+    const kept = body !== undefined && (!isEntry || entryBodies);
+    return { ...record, body: kept ? Buffer.from(body) : undefined, damaged };
   });
+}
+
+/** Whether the record's header stands at its place as its commit record repeats it. */
+function headerStands(source: SegmentSource, record: CommittedRecord): boolean {
+  const bytes = source.window.view(record.offset, recordHeaderBytes);
+  if (decodeRecordHeader(bytes, 0, source, record.offset) === undefined) return false;
+  return bytes.subarray(identityStart, identityStart + identityBytes).equals(record.identity);
+}
+
+/** The record's body, if it is right; valid until the window moves. */
+function bodyOf(source: SegmentSource, record: CommittedRecord): Buffer | undefined {
+  const body = source.window.view(record.offset + recordHeaderBytes, record.bodyBytes);
+  const right = body.length === record.bodyBytes && checksum(body) === record.bodyChecksum;
+  return right ? body : undefined;
 }
 
 const surveyBytes = 1_048_576;
@@ -192,10 +229,16 @@ function committedRecords(body: Buffer, start: number): CommittedRecord[] {
   const records: CommittedRecord[] = [];
   let offset = start;
   for (let at = 0; at + identityBytes <= body.length;) {
-    const record = decodeIdentity(body, at);
-    records.push({ ...record, offset });
-    offset += recordBytes(record.bodyBytes);
-    at += identityBytes + (hasWholeBody(record.kind) ? voteBytes : 0);
+    const header = decodeIdentity(body, at);
+    const identity = Buffer.from(body.subarray(at, at + identityBytes));
+    at += identityBytes;
+    let wholeBody: Buffer | undefined;
+    if (hasWholeBody(header.kind)) {
+      wholeBody = Buffer.from(body.subarray(at, at + voteBytes));
+      at += voteBytes;
+    }
+    records.push({ ...header, offset, identity, wholeBody });
+    offset += recordBytes(header.bodyBytes);
   }
   return records;
 }

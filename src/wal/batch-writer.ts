@@ -122,12 +122,15 @@ export class BatchWriter {
     this.#advance(write.bytes.length);
   }
 
-  /** Makes a spare the log's first segment, in an empty directory. */
-  begin(spare: string): void {
-    for (const write of this.#open(spare, 1)) {
+  /** Makes a spare the next segment without a link to it: the first one in an empty directory, or one behind a lost end, after batch `sequence`. */
+  begin(spare: string, segment: number, sequence: number): void {
+    this.#sequence = sequence;
+    for (const write of this.#open(spare, segment)) {
       write.handle.writeSync(write.bytes, write.position);
       write.handle.syncDataSync();
     }
+    // As if there had been a link.
+    if (segment > 1) this.#sequence += 1;
     const write = this.#restatement();
     write.handle.writeSync(write.bytes, write.position);
     write.handle.syncDataSync();

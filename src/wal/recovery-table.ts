@@ -24,6 +24,9 @@ export type Found =
 
 export type Decision = "accept" | "end" | "torn" | "damaged" | "refuse" | "unused";
 
+/** What is done with a log that is damaged where the copies concerned are to be retired: see `onDamage` of the log's options. */
+export type RetireDecision = "same" | "goOn" | "refuse";
+
 export interface RecoveryRow {
   readonly row: number;
   readonly found: Found;
@@ -34,6 +37,9 @@ export interface RecoveryRow {
   readonly decision: Decision;
   /** The decision in the words of the page. */
   readonly words: string;
+  readonly retire: RetireDecision;
+  /** The same decision in the words of the page. */
+  readonly retireWords: string;
 }
 
 export const recoveryTable: readonly RecoveryRow[] = [
@@ -45,6 +51,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "any",
     decision: "accept",
     words: "accept",
+    retire: "same",
+    retireWords: "the same",
   },
   {
     row: 2,
@@ -53,6 +61,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "no",
     decision: "end",
     words: "end of the log",
+    retire: "same",
+    retireWords: "the same",
   },
   {
     row: 3,
@@ -61,6 +71,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "yes",
     decision: "damaged",
     words: "damaged: a batch is lost",
+    retire: "goOn",
+    retireWords:
+      "all groups, or none if nothing but a link or metadata stated again is lost; go on at the next batch",
   },
   {
     row: 4,
@@ -69,6 +82,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "no",
     decision: "torn",
     words: "torn: drop, an unfinished write was never acknowledged",
+    retire: "same",
+    retireWords: "the same",
   },
   {
     row: 5,
@@ -77,6 +92,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "no",
     decision: "torn",
     words: "torn: drop. The write was cut and its end reached the disk first",
+    retire: "same",
+    retireWords: "the same",
   },
   {
     row: 6,
@@ -85,6 +102,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "yes",
     decision: "damaged",
     words: "damaged: acknowledged records, identities from what is readable",
+    retire: "goOn",
+    retireWords:
+      "none if every record is readable and the next batch begins where the commit record must end, or if the batch is a link or metadata stated again; else all groups. Go on at the next batch",
   },
   {
     row: 7,
@@ -93,6 +113,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "yes",
     decision: "damaged",
     words: "damaged: identities from the commit record",
+    retire: "goOn",
+    retireWords:
+      "the groups of damaged entries and tokens; all else stands in the commit record. Go on behind it",
   },
   {
     row: 8,
@@ -101,6 +124,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "any",
     decision: "damaged",
     words: "damaged: a batch is lost or misplaced",
+    retire: "goOn",
+    retireWords: "all groups; go on at the next batch with a higher sequence",
   },
   {
     row: 9,
@@ -109,6 +134,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "any",
     decision: "refuse",
     words: "refuse: written by a newer Truba",
+    retire: "refuse",
+    retireWords: "refuse",
   },
   {
     row: 10,
@@ -118,6 +145,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: a lost segment",
+    retire: "goOn",
+    retireWords:
+      "missing: all groups; go on in a new segment. Damaged header: none, the length of the file is the segment's; refuse if no header of the log is readable",
   },
   {
     row: 11,
@@ -126,6 +156,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "unused",
     words: "unused: becomes a spare",
+    retire: "same",
+    retireWords: "the same",
   },
   {
     row: 12,
@@ -134,6 +166,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: a lost segment",
+    retire: "goOn",
+    retireWords: "all groups; go on behind the gap",
   },
   {
     row: 13,
@@ -142,6 +176,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: the log is lost (decided by the node)",
+    retire: "refuse",
+    retireWords: "refuse",
   },
   {
     row: 14,
@@ -150,6 +186,8 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: entries are lost",
+    retire: "goOn",
+    retireWords: "the group",
   },
   {
     row: 15,
@@ -159,14 +197,19 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: entries are lost",
+    retire: "goOn",
+    retireWords: "the group",
   },
   {
     row: 16,
     found: "contradiction",
-    foundWords: "a restated record that differs from what the records before it say",
+    foundWords:
+      "a record that cannot be after those before it: one restated otherwise, a trim above the last entry or of another term, an entry of a lower term than the one before",
     evidence: "-",
     decision: "damaged",
     words: "damaged: records are lost",
+    retire: "goOn",
+    retireWords: "the group",
   },
   {
     row: 17,
@@ -175,6 +218,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: the end of the file is lost",
+    retire: "goOn",
+    retireWords:
+      "none if the log goes on in another segment and nothing but a link is lost, else all groups; of the last segment all groups, go on in a new one",
   },
   {
     row: 18,
@@ -183,6 +229,9 @@ export const recoveryTable: readonly RecoveryRow[] = [
     evidence: "-",
     decision: "damaged",
     words: "damaged: a misplaced segment",
+    retire: "goOn",
+    retireWords:
+      "another node's: refuse. Another segment's: all groups; go on in the segment after it, or in a new one",
   },
 ];
 

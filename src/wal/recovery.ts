@@ -11,11 +11,18 @@ import { scanWal } from "./scan.ts";
 import type { Finding, ScannedBatch } from "./scan.ts";
 import { listLog, pathOf, segmentFile, spareNumber } from "./segment.ts";
 
-/** A whole log, as it was read. */
+export interface RecoveredSegment {
+  readonly id: number;
+  readonly length: number;
+  /** Its first batch, which states again what the segments before it said, is whole. */
+  readonly canBegin: boolean;
+}
+
+/** A log as it was read. */
 export interface RecoveredLog {
   readonly replay: Replay;
   /** The segments in use, oldest first. Empty when the directory holds none. */
-  readonly segments: readonly { readonly id: number; readonly length: number }[];
+  readonly segments: readonly RecoveredSegment[];
   /** The last whole batch; 0 if there is none. */
   readonly sequence: number;
   /** Where the next batch goes in the last segment. */
@@ -25,42 +32,57 @@ export interface RecoveredLog {
   readonly remainsEnd: number;
   /** Segments that were made and never used. */
   readonly unused: readonly number[];
+  /** The log goes on in a new segment of this id, and the last one stays as it is. */
+  readonly newSegment: number | undefined;
+  /** Damage that did not end the log, in words. */
+  readonly damages: readonly string[];
   /** What ended the log, in words. */
   readonly ending: string;
 }
 
 /**
- * Reads a log without changing anything. Throws TrubaError DATADAMAGED, or DATAVERSION for a log of a newer Truba; the text names file and
+ * Reads a log without changing anything. Where damage retires groups, they are marked in `replay`, and only what cannot be read at all is refused. Throws TrubaError DATADAMAGED, or DATAVERSION for a log of a newer Truba; the text names file and
  * offset, group and index as far as they are known, and what would be lost.
  */
-export function readLog(files: FileSystem, directory: string, nodeId: number): RecoveredLog {
-  const replay = new Replay();
-  const segments: { id: number; length: number }[] = [];
+export function readLog(
+  files: FileSystem,
+  directory: string,
+  nodeId: number,
+  onDamage: "refuse" | "retire" = "refuse",
+): RecoveredLog {
+  const replay = new Replay(onDamage);
+  const segments: RecoveredSegment[] = [];
   const unused: number[] = [];
+  const damages: string[] = [];
   let lastBatch: ScannedBatch | undefined;
   let ending: Finding | undefined;
-  for (const event of scanWal(files, directory, { replay, nodeId })) {
+  for (const event of scanWal(files, directory, { replay, nodeId, onDamage })) {
     if (event.type === "segment") {
-      segments.push({ id: event.header.id, length: event.header.length });
+      segments.push({ id: event.header.id, length: event.header.length, canBegin: false });
     } else if (event.type === "batch") {
       lastBatch = event;
+      if (event.offset !== segmentHeaderBytes) continue;
+      const canBegin = event.records.every(({ damaged }) => damaged !== true);
+      segments.push({ ...must(segments.pop()), canBegin });
     } else if (event.row.decision === "unused") {
       unused.push(event.segment);
+    } else if (event.goesOn) {
+      damages.push(event.text);
     } else {
       refuseDamaged(event);
       ending = event;
     }
   }
-  const current = segments.at(-1);
-  const inCurrent = lastBatch !== undefined && lastBatch.segment === current?.id;
   return {
     replay,
     segments,
     sequence: lastBatch?.sequence ?? 0,
-    position: inCurrent ? must(lastBatch).offset + must(lastBatch).bytes : segmentHeaderBytes,
+    position: ending?.offset ?? segmentHeaderBytes,
     lastBatch,
     remainsEnd: ending?.remainsEnd ?? 0,
     unused,
+    newSegment: ending?.newSegment,
+    damages,
     ending: ending?.text ?? `${directory} holds no segment`,
   };
 }

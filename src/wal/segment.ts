@@ -8,6 +8,8 @@ export interface Segment {
   readonly path: string;
   /** Bytes, as its header says. */
   readonly length: number;
+  /** Its first batch is whole, so that the log can begin with it. */
+  readonly canBegin: boolean;
   /** For reading entries; writing goes through another handle, so that the two may overlap in time. */
   readonly reader: FileHandle;
 }

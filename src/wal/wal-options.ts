@@ -15,6 +15,12 @@ export interface WalOptions {
   readonly nodeId: number;
   /** Free disk space, beside what the next segment needs, below which `onSpace(true)` is called. */
   readonly lowWaterBytes: number;
+  /**
+   * What damage of acknowledged records does. `refuse`, the default: the log is not opened. `retire`: the groups that it concerns, or all of them
+   * when that cannot be known, are in `Wal.damaged`; the others are whole and go on. Where nothing can be read behind the damage, or the log
+   * is another node's or a newer Truba's, it is refused either way.
+   */
+  readonly onDamage?: "refuse" | "retire";
   /** Called once, when the log cannot go on. Nothing that was not confirmed before will be. */
   readonly onFailure: (error: Error) => void;
   /** Disk space has become short, or is there again; may be called before `open`

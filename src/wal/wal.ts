@@ -13,14 +13,14 @@ import type { BatchPlace } from "./batch-buffer.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { WalEntry } from "./entry-reader.ts";
-import { encodeVote, kinds, saltOf, sealPadBytes } from "./format.ts";
+import { encodeVote, kinds, saltOf, sealPadBytes, segmentHeaderBytes } from "./format.ts";
 import type { Kind } from "./format.ts";
 import { GroupLog } from "./group.ts";
 import type { HardState, WalGroup } from "./group.ts";
 import { mendLog, readLog } from "./recovery.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import { pathOf, segmentFile } from "./segment.ts";
-import type { Segment } from "./segment.ts";
+import { SegmentList } from "./segment-list.ts";
 import { SegmentPool } from "./segment-pool.ts";
 import { StagedBatches } from "./staged-batches.ts";
 import { seams } from "./wal-options.ts";
@@ -36,11 +36,11 @@ export class Wal {
   readonly #pool: SegmentPool;
   readonly #writer: BatchWriter;
   readonly #reader: EntryReader;
-  /** Oldest first; the last one is written. */
-  readonly #segments: Segment[] = [];
-  readonly #segmentById = new Map<number, Segment>();
+  readonly #segments: SegmentList;
   /** Nothing was ever staged in this log: it is new, or might as well be. */
   readonly empty: boolean;
+  /** Why a group of which the log knows nothing is damaged nevertheless. */
+  readonly #lost: string | undefined;
   readonly #staged: StagedBatches;
   readonly #sealBatch = new BatchBuffer(256);
   /** The last batch has records, so nothing proves yet that it was synced. */
@@ -52,14 +52,13 @@ export class Wal {
 
   private constructor(options: WalOptions, log: RecoveredLog) {
     this.#options = options;
+    this.#segments = new SegmentList(options.files);
     this.#groups = log.replay.groups;
     this.empty = log.replay.records === 0;
     this.#unsealed = log.lastBatch?.records.some(({ kind }) => kind !== kinds.pad) ?? false;
     this.#staged = new StagedBatches(options.segmentBytes);
-    for (const group of this.#groups.values()) {
-      group.stagedLast = group.lastIndex;
-      group.stagedTrim = group.trimmedTo.index;
-    }
+    this.#lost = log.replay.lost;
+    for (const group of this.#groups.values()) group.stageFromDurable();
     const onFailure = (error: Error) => this.#fail(error);
     this.#pool = new SegmentPool({ ...seams(options), onFailure, onSpace: options.onSpace });
     this.#writer = new BatchWriter({
@@ -69,18 +68,18 @@ export class Wal {
       restate: (batch) => this.#restate(batch),
       onDurable: (batch, place) => this.#durable(batch, place),
       onRotated: (id, path) => {
-        this.#addSegment(id, path, options.segmentBytes);
+        this.#segments.add({ id, path, length: options.segmentBytes, canBegin: true });
         this.#release();
       },
       onFailure,
     });
     const salt = saltOf(options.nodeId);
-    this.#reader = new EntryReader((id) => must(this.#segmentById.get(id)), salt);
+    this.#reader = new EntryReader((id) => this.#segments.byId(id), salt);
   }
 
   /**
-   * Recovers the log, or starts one in an empty directory. Throws TrubaError DATADAMAGED or DATAVERSION, with nothing on disk changed,
-   * and DISKFULL when there is no room for the first segment.
+   * Recovers the log, or starts one in an empty directory. Throws TrubaError DATADAMAGED (see `onDamage` of the options) or DATAVERSION, with
+   * nothing on disk changed, and DISKFULL when there is no room for the first segment.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { files, directory, segmentBytes, nodeId, logger } = options;
@@ -88,11 +87,12 @@ export class Wal {
     assert(segmentBytes % 8 === 0, "the size of a segment is a multiple of 8");
     assert(segmentBytes >= 4_096, "a segment has at least 4,096 bytes");
     assert(segmentBytes <= 1_073_741_824, "a segment has at most 1 GiB");
-    const log = readLog(files, directory, nodeId);
+    const log = readLog(files, directory, nodeId, options.onDamage);
+    for (const damage of log.damages) logger.error({ directory, damage }, "the log is damaged");
     const wal = new Wal(options, log);
     try {
       if (log.segments.length === 0) await wal.#begin();
-      else wal.#resume(log);
+      else await wal.#resume(log);
     } catch (error) {
       await wal.abandon();
       if (systemErrorCode(error) !== "ENOSPC") throw error;
@@ -117,15 +117,31 @@ export class Wal {
   }
 
   /**
+   * The groups of which acknowledged records are or may be damaged, with the reason. Of such a group only the hard state counts: the last that
+   * is still known. Nothing of it can be read, and nothing staged but `stageRemoved`, after which a new copy can begin with `stageReset`; when that
+   * is durable the group leaves this map, and until then every start finds it here. Where records of any group may be lost, one that the log has
+   * forgotten is here, too, once `group(id)` has asked for it.
+   */
+  get damaged(): ReadonlyMap<number, string> {
+    const damaged = new Map<number, string>();
+    for (const { id, damage } of this.#groups.values())
+      if (damage !== undefined) damaged.set(id, damage);
+    return damaged;
+  }
+
+  /**
    * Stages an entry; the body is copied. Its index is at most one above the last; entries at or above it are hidden. Throws TrubaError
-   * TOOLARGE for a body that no segment can hold.
+   * TOOLARGE for a body that no segment can hold. Its term is at least that of the entry before it.
    */
   stageEntry(group: number, index: number, term: number, body: Uint8Array): void {
     const owner = this.#group(group);
     assert(index <= owner.stagedLast + 1, "an entry must not leave a gap");
     assert(index > owner.stagedTrim, "an entry must be above what was trimmed");
+    const follows = index === owner.stagedLast + 1;
+    assert(!follows || term >= owner.stagedLastTerm, "terms never decrease along a log");
     this.#stage(kinds.entry, owner, index, term, body);
     owner.stagedLast = index;
+    owner.stagedLastTerm = term;
   }
 
   /** Stage it before the entries of its term. */
@@ -139,6 +155,7 @@ export class Wal {
     const owner = this.#group(group);
     this.#stage(kinds.reset, owner, index, term, token);
     owner.stagedLast = index;
+    owner.stagedLastTerm = term;
     owner.stagedTrim = index;
   }
 
@@ -154,8 +171,10 @@ export class Wal {
   /** The copy leaves this node. Its last hard state is kept for ever; a new copy begins with a reset. */
   stageRemoved(group: number, term: number, votedFor: number): void {
     const owner = this.#group(group);
+    owner.stagedDamage = undefined;
     this.#stage(kinds.removed, owner, 0, term, encodeVote(votedFor));
     owner.stagedLast = 0;
+    owner.stagedLastTerm = 0;
     owner.stagedTrim = 0;
   }
 
@@ -194,7 +213,9 @@ export class Wal {
    */
   read(group: number, fromIndex: number, maxBytes: number): WalEntry[] {
     this.#mustRun();
-    return this.#reader.read(this.#group(group), fromIndex, maxBytes);
+    const owner = this.#group(group);
+    assert(owner.damage === undefined, "nothing of a damaged group can be read");
+    return this.#reader.read(owner, fromIndex, maxBytes);
   }
 
   /** Proves that the last batch was synced, by an empty one behind it, if that is still unproved. Nothing may be staged, and not while busy. */
@@ -219,25 +240,24 @@ export class Wal {
   pinning(): { group: number; segments: number } | undefined {
     let pinning: GroupLog | undefined;
     for (const group of this.#groups.values()) {
-      if (oldest(group) < (pinning === undefined ? this.#writer.segment : oldest(pinning)))
-        pinning = group;
+      if (group.oldestSegment < (pinning?.oldestSegment ?? this.#writer.segment)) pinning = group;
     }
-    return pinning && { group: pinning.id, segments: this.#segments.length };
+    return pinning && { group: pinning.id, segments: this.#segments.count };
   }
 
   /** Bytes of all segments, spares included. */
   get diskBytes(): number {
-    return this.#segments.reduce((sum, { length }) => sum + length, this.#pool.diskBytes);
+    return this.#segments.bytes + this.#pool.diskBytes;
   }
 
   get liveSegments(): number {
-    return this.#segments.length;
+    return this.#segments.count;
   }
 
   get statistics(): WalStatistics {
     return {
       ...this.#writer.statistics,
-      liveSegments: this.#segments.length,
+      liveSegments: this.#segments.count,
       spareSegments: this.#pool.spares,
       diskBytes: this.diskBytes,
     };
@@ -264,7 +284,7 @@ export class Wal {
     this.#failed ??= new Error("the log is closed");
     await this.#pool.stop();
     this.#writer.close();
-    for (const { reader } of this.#segments) reader.closeSync();
+    this.#segments.close();
   }
 
   /** Resolves when no write is under way. */
@@ -284,26 +304,33 @@ export class Wal {
     // Spares without a log may be of one that was lost, with ids that are about to be used again.
     this.#pool.adopt(false);
     await this.#pool.prepare();
-    this.#writer.begin(must(this.#pool.take()));
-    this.#addSegment(1, pathOf(directory, segmentFile(1)), this.#options.segmentBytes);
+    this.#writer.begin(must(this.#pool.take()), 1, 0);
+    const { segmentBytes } = this.#options;
+    const path = pathOf(directory, segmentFile(1));
+    this.#segments.add({ id: 1, path, length: segmentBytes, canBegin: true });
   }
 
-  #resume(log: RecoveredLog): void {
-    const { files, directory } = this.#options;
+  async #resume(log: RecoveredLog): Promise<void> {
+    const { files, directory, segmentBytes } = this.#options;
     mendLog(files, directory, log);
     this.#pool.adopt(true);
-    for (const { id, length } of log.segments)
-      this.#addSegment(id, pathOf(directory, segmentFile(id)), length);
-    const { id, length } = must(log.segments.at(-1));
-    const { position, sequence } = log;
-    this.#writer.resume({ segment: id, length, position, sequence });
+    const { position, sequence, newSegment } = log;
+    const last = must(log.segments.at(-1));
+    for (const { id, length, canBegin } of log.segments) {
+      const path = pathOf(directory, segmentFile(id));
+      // One without a batch gets its first one now.
+      const begun = id === last.id && newSegment === undefined && position === segmentHeaderBytes;
+      this.#segments.add({ id, path, length, canBegin: canBegin || begun });
+    }
+    if (newSegment === undefined) {
+      this.#writer.resume({ segment: last.id, length: last.length, position, sequence });
+    } else {
+      if (this.#pool.spares === 0) await this.#pool.prepare();
+      this.#writer.begin(must(this.#pool.take()), newSegment, sequence);
+      const path = pathOf(directory, segmentFile(newSegment));
+      this.#segments.add({ id: newSegment, path, length: segmentBytes, canBegin: true });
+    }
     this.#release();
-  }
-
-  #addSegment(id: number, path: string, length: number): void {
-    const segment = { id, path, length, reader: this.#options.files.openSync(path, "read") };
-    this.#segments.push(segment);
-    this.#segmentById.set(id, segment);
   }
 
   #group(id: number): GroupLog {
@@ -311,6 +338,8 @@ export class Wal {
     if (group === undefined) {
       assert(id >>> 0 === id, "a group id is a whole number below 2^32");
       group = new GroupLog(id);
+      group.damage = this.#lost;
+      group.stagedDamage = this.#lost;
       this.#groups.set(id, group);
     }
     return group;
@@ -318,6 +347,7 @@ export class Wal {
 
   #stage(kind: Kind, group: GroupLog, index: number, term: number, body?: Uint8Array): void {
     this.#mustRun();
+    assert(group.stagedDamage === undefined, "a damaged group can only be removed");
     this.#staged.stage(kind, group, index, term, body);
   }
 
@@ -340,18 +370,11 @@ export class Wal {
     for (const group of this.#groups.values()) group.restate(batch);
   }
 
-  /** Hands the oldest segments back whose entries nobody needs. */
+  /** Hands the oldest segments back whose entries nobody needs, as far as the log can begin with the next one. */
   #release(): void {
     let needed = this.#writer.segment;
-    for (const group of this.#groups.values()) needed = Math.min(needed, oldest(group));
-    for (;;) {
-      const segment = this.#segments[0];
-      if (segment === undefined || segment.id >= needed) return;
-      this.#segments.shift();
-      this.#segmentById.delete(segment.id);
-      segment.reader.closeSync();
-      this.#pool.recycle(segment.path, segment.length);
-    }
+    for (const group of this.#groups.values()) needed = Math.min(needed, group.oldestSegment);
+    for (const { path, length } of this.#segments.release(needed)) this.#pool.recycle(path, length);
   }
 
   #mustRun(): void {
@@ -373,8 +396,4 @@ export class Wal {
     logger.error({ directory, error: error.message }, "the write-ahead log has failed");
     onFailure(error);
   }
-}
-
-function oldest(group: GroupLog): number {
-  return group.oldestSegment ?? Infinity;
 }

@@ -15,7 +15,7 @@ function outcome(disk: WalDisk): string {
     const { replay, segments } = readLog(disk.files, directory, nodeId);
     const open = segments.map(({ id, length }) => {
       const path = pathOfSegment(id);
-      return { id, path, length, reader: disk.files.openSync(path, "read") };
+      return { id, path, length, canBegin: true, reader: disk.files.openSync(path, "read") };
     });
     const reader = new EntryReader(
       (id) => open.find((segment) => segment.id === id) ?? assert.fail(`no segment ${id}`),

@@ -9,14 +9,15 @@ const page = readFileSync(new URL("../../docs/wal-format.md", import.meta.url), 
 suite("the recovery table", () => {
   test("has the rows of docs/wal-format.md, both ways, word for word", () => {
     const recovery = page.slice(page.indexOf("## Recovery"));
-    const written = [...recovery.matchAll(/^\| (\d+) \| (.+) \| (.+) \| (.+) \|$/gm)].map((match) =>
-      match.slice(1),
+    const written = [...recovery.matchAll(/^\| (\d+) \| (.+) \| (.+) \| (.+) \| (.+) \|$/gm)].map(
+      (match) => match.slice(1),
     );
-    const known = recoveryTable.map(({ row, foundWords, evidence, words }) => [
+    const known = recoveryTable.map(({ row, foundWords, evidence, words, retireWords }) => [
       String(row),
       foundWords,
       evidence,
       words,
+      retireWords,
     ]);
     assert.deepEqual(known, written);
   });

@@ -299,6 +299,21 @@ suite("P7: the rows of the recovery table", () => {
     assert.match(await mustRefuse(disk, 16), /last of group 1, index 99/);
   });
 
+  test("row 16: a term below that of the entry before, and a trim of another term than its entry", async () => {
+    const disk = await unsealedLog();
+    const { offset, bytes } = lastBatch(disk);
+    for (const [kind, index, text] of [
+      [kinds.entry, 5, /index 5, term 2, follows an entry of term 3/],
+      [kinds.entry, 3, /index 3, term 0, follows an entry of term 1/],
+      [kinds.trim, 4, /index 4, term 2, is of an entry of term 3/],
+    ] as const) {
+      const copy = copyOf(disk);
+      const record = { kind, group: 4, index, term: index === 3 ? 0 : 2 };
+      forge(copy, { segment: 1, offset: offset + bytes, sequence: 4 }, [record]);
+      assert.match(await mustRefuse(copy, 16), text);
+    }
+  });
+
   test("row 17: a segment that was cut short", async () => {
     for (const segment of [1, 2, 3]) {
       const disk = await longLog();

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomBelow } from "../../src/base/random.ts";
 import type { Random } from "../../src/base/random.ts";
-import type { Wal } from "../../src/wal/wal.ts";
+import type { Wal, WalGroup } from "../../src/wal/wal.ts";
 
 export type Operation =
   | { kind: "entry"; group: number; index: number; term: number; body: Buffer }
@@ -111,11 +111,12 @@ function describeGroup(group: ModelGroup, last: number): string {
 
 const nothing = describeGroup({ trimmedTo: { index: 0, term: 0 }, lastTerm: 0, entries: [] }, 0);
 
-/** What a log holds, in the words of {@link WalModel.describe}, with every entry read back from disk. */
+/** What a log holds, in the words of {@link WalModel.describe}, with every entry read back from disk; of groups that are not damaged. */
 export function describeWal(wal: Wal, readBytes = 1_000): string {
   const model = new WalModel();
   const lasts: string[] = [];
   for (const group of wal.groups()) {
+    if (wal.damaged.has(group.id)) continue;
     const held = model.group(group.id);
     const { hardState, reset, removed } = group;
     held.hardState = hardState && {
@@ -131,12 +132,14 @@ export function describeWal(wal: Wal, readBytes = 1_000): string {
     held.removed = removed && { term: removed.term, votedFor: removed.votedFor };
     held.trimmedTo = { index: group.trimmedTo.index, term: group.trimmedTo.term };
     held.lastTerm = group.lastTerm;
+    checkTerms(group, held.trimmedTo);
     for (let index = group.firstIndex; index <= group.lastIndex;) {
       const entries = wal.read(group.id, index, readBytes);
       assert.ok(entries.length > 0, `group ${group.id} gives nothing at index ${index}`);
       for (const entry of entries) {
         assert.equal(entry.index, index);
         held.entries.push({ index, term: entry.term, body: entry.body.toString("latin1") });
+        assert.equal(group.terms.termAt(index), entry.term, `term of ${group.id}/${index}`);
         index += 1;
       }
     }
@@ -144,6 +147,20 @@ export function describeWal(wal: Wal, readBytes = 1_000): string {
       lasts.push(`group ${group.id} says that its last index is ${group.lastIndex}`);
   }
   return [model.describe(), ...lasts].join("\n");
+}
+
+/** The terms that the log keeps in memory begin at the trim point, whose own is known, and end at the last entry. */
+function checkTerms(group: WalGroup, trimmedTo: { index: number; term: number }): void {
+  const { terms } = group;
+  assert.equal(terms.base, trimmedTo.index, `base of the terms of group ${group.id}`);
+  assert.equal(terms.termAt(terms.base), trimmedTo.term, `term below group ${group.id}`);
+  assert.equal(terms.last, group.lastIndex, `last of the terms of group ${group.id}`);
+  assert.equal(terms.termAt(terms.last + 1), undefined);
+  assert.equal(terms.termAt(terms.base - 1), undefined);
+  for (const [i, run] of terms.runs.entries()) {
+    const before = terms.runs[i - 1];
+    assert.ok(before === undefined || (before.first < run.first && before.term < run.term));
+  }
 }
 
 export function stageOperation(wal: Wal, operation: Operation): void {
@@ -172,6 +189,10 @@ export function bodyOf(group: number, index: number, term: number, bytes: number
   return Buffer.from(`${group}/${index}/${term};`.padEnd(bytes, "x"));
 }
 
+function termOf(group: ModelGroup, index: number): number {
+  return group.entries.find((entry) => entry.index === index)?.term ?? group.trimmedTo.term;
+}
+
 /** Draws an operation that makes sense for what the model holds. Trims are frequent enough for segments to be recycled. */
 export function drawOperation(random: Random, model: WalModel, groups: number): Operation {
   const group = randomBelow(random, groups);
@@ -193,8 +214,30 @@ export function drawOperation(random: Random, model: WalModel, groups: number): 
   }
   if (draw < 29) return { kind: "removed", group, term, votedFor: randomBelow(random, 4) };
   const above = Math.min(last, state.trimmedTo.index + randomBelow(random, 30));
-  const index = randomBelow(random, 10) === 0 ? above + 1 : last + 1;
+  if (randomBelow(random, 10) === 0) {
+    // A later leader's entry instead of that one: its term may lie below that of the last.
+    const least = termOf(state, above);
+    const later = least + randomBelow(random, term - least + 1);
+    return {
+      kind: "entry",
+      group,
+      index: above + 1,
+      term: later,
+      body: bodyOf(group, above + 1, later, 40),
+    };
+  }
+  const index = last + 1;
   const sizes = [0, 1, 8, 20, 100, 300, 900, 2_000];
   const bytes = randomBelow(random, 1 + (sizes[randomBelow(random, sizes.length)] ?? 0));
   return { kind: "entry", group, index, term, body: bodyOf(group, index, term, bytes) };
+}
+
+/** What a log holds of each group that is not damaged, as text. */
+export function groupLines(wal: Wal): Map<number, string> {
+  const lines = new Map<number, string>();
+  for (const line of describeWal(wal).split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) lines.set(Number(line.slice(0, colon)), line);
+  }
+  return lines;
 }
