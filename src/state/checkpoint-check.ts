@@ -7,7 +7,7 @@ import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
 import { manifestName, manifestNewName, readManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import { damaged, runFileName, runIdOf } from "./run-format.ts";
+import { damaged, incomingName, runFileName, runIdOf } from "./run-format.ts";
 import type { RunInfo } from "./run-format.ts";
 import { RunReader } from "./run-reader.ts";
 
@@ -57,7 +57,7 @@ export async function checkCheckpoints(options: CheckpointCheckOptions): Promise
   let bytes = 0;
   for (const run of manifest?.runs ?? []) {
     try {
-      await readRun(options, run);
+      await checkWholeRun(options, run);
       rows += run.rows;
       bytes += run.bytes;
     } catch (error) {
@@ -65,7 +65,11 @@ export async function checkCheckpoints(options: CheckpointCheckOptions): Promise
       damage.push({ error: mustBeKnown(error), lost });
     }
   }
-  return { manifest, rows, bytes, leftovers: leftoversOf(manifest, names), damage };
+  const incoming = `${directory}/${incomingName}`;
+  const arrived = files.existsSync(incoming) ? files.listSync(incoming) : [];
+  const leftovers = leftoversOf(manifest, names);
+  leftovers.push(...arrived.map((name) => `${incomingName}/${name}`));
+  return { manifest, rows, bytes, leftovers, damage };
 }
 
 /** The first manifest is durable before the first run is begun. */
@@ -76,7 +80,8 @@ function checkNoRuns(directory: string, names: readonly string[]): void {
   throw damaged(`${directory}/${manifestName}`, text);
 }
 
-async function readRun(options: CheckpointCheckOptions, run: RunInfo): Promise<void> {
+/** Reads a run from front to back. Throws TrubaError DATADAMAGED or DATAVERSION unless it is whole and the one named. */
+export async function checkWholeRun(options: CheckpointCheckOptions, run: RunInfo): Promise<void> {
   const { files, directory, partition, onBytes } = options;
   const reader = new RunReader(files, directory, partition, run);
   let told = 0;

@@ -10,25 +10,21 @@
  * 2. A run's id is used once, whatever became of the attempt.
  * 3. After an error the store is as it was before the call.
  */
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { errorText, systemErrorCode } from "../base/errors.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import type { Logger } from "../base/logger.ts";
-import {
-  commitManifest,
-  manifestName,
-  manifestNewName,
-  prepareManifest,
-  readManifest,
-  sortedJson,
-} from "./manifest.ts";
+import { CheckpointReceiver, ExportedCheckpoint } from "./checkpoint-transfer.ts";
+import type { ReceivedCheckpoint } from "./checkpoint-transfer.ts";
+import { commitManifest, encodeManifest, prepareManifest, sortedJson } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import { damaged, runFileName, runIdOf } from "./run-format.ts";
+import { incomingName, runFileName } from "./run-format.ts";
 import type { RowSink, RowSource, RunInfo } from "./run-format.ts";
 import { mergeRuns, planMerge } from "./run-merge.ts";
-import { checkRun, RunReader } from "./run-reader.ts";
+import { RunReader } from "./run-reader.ts";
 import { encodeRows, RunWriter } from "./run-writer.ts";
+import { lookAround, makeDirectoryDurably } from "./store-directory.ts";
+import { StrayFiles } from "./stray-files.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export interface CheckpointStoreOptions {
@@ -50,13 +46,18 @@ export class CheckpointStore {
   /** What the manifest on disk says, or will say again: see invariant 1. `undefined` before the first. */
   #manifest: Manifest | undefined;
   #nextRun: number;
-  /** Run files to be removed once a manifest that does not name them is durable. */
-  readonly #strays = new Set<string>();
+  readonly #strays: StrayFiles;
+  /** The last replacement of the manifest failed in a way that leaves open which one is on disk. */
+  #isInDoubt = false;
   /** Settles when the replacement of the manifest that was begun last is over. */
   #replaced: Promise<void> = Promise.resolve();
   #adding: Promise<void> | undefined;
   #merging: Promise<boolean> | undefined;
   #loading: Promise<void> | undefined;
+  #adopting: Promise<void> | undefined;
+  readonly #exports = new Set<ExportedCheckpoint>();
+  /** Receivers that have not ended, and what those that are through have received. */
+  readonly #receivers = new Map<CheckpointReceiver, ReceivedCheckpoint | undefined>();
   #closed = false;
 
   private constructor(
@@ -71,6 +72,7 @@ export class CheckpointStore {
     this.#partition = options.partition;
     this.#manifest = manifest;
     this.#nextRun = nextRun;
+    this.#strays = new StrayFiles(options.files, options.logger);
   }
 
   /**
@@ -83,26 +85,9 @@ export class CheckpointStore {
   ): Promise<{ store: CheckpointStore; manifest: Manifest | undefined }> {
     const { files, directory, partition } = options;
     makeDirectoryDurably(files, directory);
-    const names = files.listSync(directory);
-    const manifest = readManifest(files, directory, partition);
-    const named = new Set(manifest?.runs.map((run) => runFileName(run.id)));
-    let nextRun = manifest?.nextRun ?? 1;
-    const leftovers: string[] = [];
-    for (const name of names) {
-      const id = runIdOf(name);
-      if (id === undefined || named.has(name)) continue;
-      if (manifest === undefined) {
-        // The first manifest is durable before the first run is begun.
-        const text = `the manifest is missing, and there are run files (${name}) that only it can name`;
-        throw damaged(`${directory}/${manifestName}`, text);
-      }
-      nextRun = Math.max(nextRun, id + 1);
-      leftovers.push(`${directory}/${name}`);
-    }
-    for (const run of manifest?.runs ?? []) {
-      checkRun(files, directory, partition, run);
-    }
-    if (names.includes(manifestNewName)) leftovers.push(`${directory}/${manifestNewName}`);
+    const { manifest, nextRun, leftovers } = lookAround(files, directory, partition);
+    // A process that was killed may have left a manifest in its place that the disk has not got yet; whoever opens takes it for durable, and trims the log below it.
+    if (manifest !== undefined) await files.syncDirectory(directory);
     const store = new CheckpointStore(options, manifest, nextRun);
     for (const path of leftovers) store.#strays.add(path);
     return { store, manifest: manifest?.state === null ? undefined : manifest };
@@ -110,7 +95,7 @@ export class CheckpointStore {
 
   /** Removes what a crash has left behind. For later than {@link open}: a start that is refused changes nothing. */
   removeLeftovers(): Promise<void> {
-    return this.#removeStrays();
+    return this.#strays.removeAll();
   }
 
   /** Oldest first: the base, then deltas. */
@@ -136,6 +121,7 @@ export class CheckpointStore {
     assert(!this.#closed, "a closed checkpoint store loads nothing");
     assert(this.#loading === undefined, "one load at a time");
     assert(this.#merging === undefined, "no load during a merge");
+    assert(this.#adopting === undefined, "no load during an adoption");
     this.#loading = this.#load(sink).finally(() => {
       this.#loading = undefined;
     });
@@ -152,6 +138,7 @@ export class CheckpointStore {
   addDelta(source: RowSource, state: object): Promise<void> {
     assert(!this.#closed, "a closed checkpoint store takes no delta");
     assert(this.#adding === undefined, "one delta at a time");
+    assert(this.#adopting === undefined, "no delta during an adoption");
     const copied = copyOf(state);
     this.#adding = this.#addDelta(source, copied).finally(() => {
       this.#adding = undefined;
@@ -164,13 +151,12 @@ export class CheckpointStore {
    * and `runRowHeaderBytes` each. Called after each delta, it keeps the runs below 2 × live bytes + `mergeMinBytes`, and below 3 × with
    * what it writes itself, the deltas added since it began not counted.
    *
-   * `false` too while another merge or a load is under way, and when `close` came in between. Throws TrubaError DATADAMAGED, and
+   * `false` too while another merge, a load or an adoption is under way, and when `close` came in between. Throws TrubaError DATADAMAGED, and
    * what {@link addDelta} throws; then nothing has changed.
    */
   maybeMerge(liveBytes: number): Promise<boolean> {
-    if (this.#closed || this.#merging !== undefined || this.#loading !== undefined) {
-      return Promise.resolve(false);
-    }
+    const busy = this.#merging !== undefined || this.#loading !== undefined;
+    if (this.#closed || busy || this.#adopting !== undefined) return Promise.resolve(false);
     const plan = planMerge(this.runs, liveBytes);
     if (plan === undefined) return Promise.resolve(false);
     this.#merging = this.#merge(this.runs.slice(plan.from, plan.to), plan.from === 0).finally(
@@ -181,10 +167,78 @@ export class CheckpointStore {
     return this.#merging;
   }
 
-  /** Ends a merge early, waits for a delta or a load that is under way, and leaves no file open. Never throws. */
+  /**
+   * The newest checkpoint, to be read by others. Its files stay until it is released, also when a merge, a later checkpoint or an adoption takes their
+   * place. There must be one.
+   */
+  exportFiles(): Promise<ExportedCheckpoint> {
+    assert(!this.#closed, "a closed checkpoint store gives nothing out");
+    const manifest = must(this.#manifest, "a checkpoint is made before it is given out");
+    assert(manifest.state !== null, "a checkpoint is made before it is given out");
+    const { runs } = manifest;
+    for (const run of runs) this.#strays.pin(this.#pathOf(run));
+    const files = runs.map(({ id, bytes }) => ({ name: runFileName(id), bytes }));
+    const exported = new ExportedCheckpoint(
+      { files: this.#files, directory: this.#directory },
+      { manifest: encodeManifest(manifest), files },
+      () => {
+        this.#exports.delete(exported);
+        for (const run of runs) this.#strays.unpin(this.#pathOf(run));
+        // Not what a manifest of unknown fate may name.
+        if (!this.#closed && !this.#isInDoubt) void this.#strays.removeAll();
+      },
+    );
+    this.#exports.add(exported);
+    return Promise.resolve(exported);
+  }
+
+  /** For a checkpoint of another copy that arrives: it is kept beside this store's own until it is adopted. */
+  receive(): CheckpointReceiver {
+    assert(!this.#closed, "a closed checkpoint store receives nothing");
+    const receiver = new CheckpointReceiver({
+      files: this.#files,
+      directory: this.#directory,
+      partition: this.#partition,
+      nextRun: () => this.#nextRun++,
+      remove: (path) => this.#strays.remove(path),
+      received: (checkpoint) => this.#receivers.set(receiver, checkpoint),
+      ended: () => this.#receivers.delete(receiver),
+    });
+    this.#receivers.set(receiver, undefined);
+    return receiver;
+  }
+
+  /**
+   * Puts a received checkpoint in the place of this one, in one step; the runs of this one are removed after that. `fields` are put over those of its state of
+   * the same names: by default the mark that the state came from elsewhere. No delta or load may be under way or begin; a merge is ended.
+   *
+   * Throws the operating system's error; then nothing has changed for this store, and the checkpoint has to be received again. After a crash the
+   * old checkpoint or the new one is found, whole.
+   */
+  adopt(received: ReceivedCheckpoint, fields: object = { installed: 1 }): Promise<void> {
+    assert(!this.#closed, "a closed checkpoint store adopts nothing");
+    assert(this.#adopting === undefined, "one adoption at a time");
+    assert(this.#adding === undefined, "no adoption during a delta");
+    assert(this.#loading === undefined, "no adoption during a load");
+    const receiver = [...this.#receivers].find(([, checkpoint]) => checkpoint === received)?.[0];
+    must(receiver, "a checkpoint is adopted once, by the store that received it").adopted();
+    const state = copyOf({ ...received.state, ...fields });
+    this.#adopting = this.#adopt(received.runs, state).finally(() => {
+      this.#adopting = undefined;
+    });
+    return this.#adopting;
+  }
+
+  /**
+   * Ends a merge early, waits for a delta, a load or an adoption that is under way, gives up what is received or given out, and leaves no file open. Never
+   * throws.
+   */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([this.#adding, this.#merging, this.#loading]);
+    const receivers = [...this.#receivers.keys()].map((receiver) => receiver.abandon());
+    await Promise.allSettled([this.#adding, this.#merging, this.#loading, this.#adopting]);
+    await Promise.allSettled(receivers);
+    for (const exported of this.#exports) await exported.end();
   }
 
   async #load(sink: RowSink): Promise<void> {
@@ -211,7 +265,7 @@ export class CheckpointStore {
         encodeRows({ source, writer, slice, dropDeleted: first }),
       );
     }
-    await this.#replace(run, (runs) => ({
+    await this.#replace(run === undefined ? [] : [run], (runs) => ({
       runs: run === undefined ? runs : [...runs, run],
       state,
     }));
@@ -220,7 +274,25 @@ export class CheckpointStore {
   /** So that a directory without a manifest has never held a run, and one that has lost it is known. */
   async #makeFirstManifest(): Promise<void> {
     if (this.#manifest !== undefined) return;
-    await this.#replace(undefined, (runs) => ({ runs, state: null }));
+    await this.#replace([], (runs) => ({ runs, state: null }));
+  }
+
+  async #adopt(runs: readonly RunInfo[], state: Readonly<Record<string, unknown>>): Promise<void> {
+    const incoming = `${this.#directory}/${incomingName}`;
+    try {
+      // It ends by itself, and what it has replaced already is replaced here in turn.
+      await this.#merging?.catch(() => {});
+      await this.#makeFirstManifest();
+      for (const run of runs)
+        await this.#files.rename(`${incoming}/${runFileName(run.id)}`, this.#pathOf(run));
+    } catch (error) {
+      for (const run of runs) {
+        await this.#strays.remove(`${incoming}/${runFileName(run.id)}`);
+        await this.#strays.remove(this.#pathOf(run));
+      }
+      throw error;
+    }
+    await this.#replace(runs, () => ({ runs, state }));
   }
 
   async #merge(merged: readonly RunInfo[], withOldest: boolean): Promise<boolean> {
@@ -230,7 +302,7 @@ export class CheckpointStore {
       for (const info of merged) {
         readers.push(new RunReader(this.#files, this.#directory, this.#partition, info));
       }
-      const isCancelled = (): boolean => this.#closed;
+      const isCancelled = (): boolean => this.#closed || this.#adopting !== undefined;
       run = await this.#writeRun(withOldest ? "base" : "delta", async (writer, slice) =>
         mergeRuns({ readers, writer, dropDeleted: withOldest, slice, isCancelled }),
       );
@@ -240,7 +312,7 @@ export class CheckpointStore {
     if (run === undefined) return false;
     const into = run;
     const ids = new Set(merged.map((info) => info.id));
-    await this.#replace(into, (runs, state) => ({
+    await this.#replace([into], (runs, state) => ({
       runs: runs.flatMap((info) => {
         if (!ids.has(info.id)) return [info];
         return info.id === merged[0]?.id ? [into] : [];
@@ -270,14 +342,14 @@ export class CheckpointStore {
     } finally {
       if (run === undefined) {
         writer.abandon();
-        await this.#remove(writer.path);
+        await this.#strays.remove(writer.path);
       }
     }
   }
 
   /** Replaces the manifest by what `change` makes of it, one replacement after another, then removes the files that are no longer named. */
   #replace(
-    added: RunInfo | undefined,
+    added: readonly RunInfo[],
     change: (
       runs: readonly RunInfo[],
       state: Manifest["state"],
@@ -289,48 +361,33 @@ export class CheckpointStore {
       await this.#putManifest(added, changed);
       const kept = new Set(changed.runs.map((run) => run.id));
       for (const run of before) if (!kept.has(run.id)) this.#strays.add(this.#pathOf(run));
-      await this.#removeStrays();
+      await this.#strays.removeAll();
     });
     this.#replaced = replacement.catch(() => {});
     return replacement;
   }
 
   async #putManifest(
-    added: RunInfo | undefined,
+    added: readonly RunInfo[],
     changed: Pick<Manifest, "runs" | "state">,
   ): Promise<void> {
     const manifest = { partition: this.#partition, nextRun: this.#nextRun, ...changed };
     try {
       await prepareManifest(this.#files, this.#directory, manifest);
     } catch (error) {
-      if (added !== undefined) await this.#remove(this.#pathOf(added));
+      for (const run of added) await this.#strays.remove(this.#pathOf(run));
       throw error;
     }
     try {
       await commitManifest(this.#files, this.#directory);
     } catch (error) {
       // The new manifest may be the one on disk: what it names stays until another one is surely there.
-      if (added !== undefined) this.#strays.add(this.#pathOf(added));
+      for (const run of added) this.#strays.add(this.#pathOf(run));
+      this.#isInDoubt = true;
       throw error;
     }
+    this.#isInDoubt = false;
     this.#manifest = manifest;
-  }
-
-  async #removeStrays(): Promise<void> {
-    const paths = Array.from(this.#strays);
-    this.#strays.clear();
-    for (const path of paths) await this.#remove(path);
-  }
-
-  /** Removes a file that nothing names. What cannot be removed now is tried again after the next manifest, and at the next start. */
-  async #remove(path: string): Promise<void> {
-    try {
-      await this.#files.unlink(path);
-    } catch (error) {
-      if (systemErrorCode(error) === "ENOENT") return;
-      this.#strays.add(path);
-      this.#logger.warn({ path, error: errorText(error) }, "a run file could not be removed");
-    }
   }
 
   #pathOf(run: RunInfo): string {
@@ -340,14 +397,4 @@ export class CheckpointStore {
 
 function copyOf(state: object): Readonly<Record<string, unknown>> {
   return JSON.parse(sortedJson(state)) as Readonly<Record<string, unknown>>;
-}
-
-/** Makes the directory and those above it that are missing, each with its name durable. */
-function makeDirectoryDurably(files: FileSystem, directory: string): void {
-  if (files.existsSync(directory)) return;
-  const slash = directory.lastIndexOf("/");
-  const parent = slash < 0 ? "." : directory.slice(0, slash);
-  if (slash > 0) makeDirectoryDurably(files, parent);
-  files.makeDirectorySync(directory);
-  files.syncDirectorySync(slash === 0 ? "/" : parent);
 }

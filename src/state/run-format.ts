@@ -69,6 +69,9 @@ export interface RunInfo {
   readonly checksum: number;
 }
 
+/** Directory, beside the runs of a partition, of those of another copy that arrive. */
+export const incomingName = "incoming";
+
 /** FNV-1a, 32 bit, of the key: the order of rows within a table. */
 export function orderHash(source: Uint8Array, start: number, bytes: number): number {
   let hash = 0x811c_9dc5;
