@@ -6,8 +6,10 @@ import { kindName } from "../wal/format.ts";
 import { scanWal } from "../wal/scan.ts";
 import type { ScanEvent } from "../wal/scan.ts";
 import { openDataDirectory } from "./data-directory.ts";
-import { entryContent, operationText } from "./log-entry.ts";
-import type { EntryContent } from "./log-entry.ts";
+import { fromStoredBody } from "../log/stored-entry.ts";
+import { entryKinds } from "../raft/vocabulary.ts";
+import { entryContent, membersContent, operationText } from "./log-entry.ts";
+import type { EntryContent, MembersContent } from "./log-entry.ts";
 import { cellText, jsonLine, pairsText } from "./output.ts";
 import { verifyData } from "./verify.ts";
 import type { Verification } from "./verify.ts";
@@ -121,6 +123,8 @@ function recordTexts(record: ScannedRecord): string[] {
   const content = contentOf(record);
   if (content === undefined) return [line];
   if (typeof content === "string") return [line, `      not readable: ${cellText(content)}\n`];
+  if ("changes" in content)
+    return [line, `      changes the members (${content.transition}): ${content.changes}\n`];
   const { writer, sequence, timestamp, seed, operations } = content;
   const time = new Date(timestamp).toISOString();
   return [
@@ -131,10 +135,16 @@ function recordTexts(record: ScannedRecord): string[] {
 }
 
 /** What an entry holds, or why it cannot be read; nothing for other kinds and for empty entries. */
-function contentOf({ kind, body }: ScannedRecord): EntryContent | string | undefined {
+function contentOf({
+  kind,
+  body,
+}: ScannedRecord): EntryContent | MembersContent | string | undefined {
   if (kindName(kind) !== "entry" || body === undefined) return undefined;
   try {
-    return entryContent(body);
+    const entry = fromStoredBody(body);
+    return entry.kind === entryKinds.configuration
+      ? membersContent(entry.data)
+      : entryContent(entry.data);
   } catch (error) {
     return errorText(error);
   }

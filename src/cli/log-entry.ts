@@ -1,6 +1,7 @@
 /** The operations of a log entry, named for people: what `truba log dump` shows of a batch. */
 import { uuidBytes } from "../base/uuid.ts";
 import { OperationReader, operationCodes } from "../machines/operation.ts";
+import { changeKinds, decodeChange } from "../raft/membership-change.ts";
 import { batchHeaderBytes, readBatchHeader } from "../partition/batch.ts";
 import type { BatchHeader } from "../partition/batch.ts";
 import { recordKeyText } from "../server/record-key.ts";
@@ -18,6 +19,17 @@ export interface EntryContent extends BatchHeader {
   readonly operations: readonly EntryOperation[];
 }
 
+/** A change of a group's members. */
+export interface MembersContent {
+  readonly transition: string;
+  /** `addLearner 4, remove 2`; `leave the joint configuration` */
+  readonly changes: string;
+}
+
+const changeNames = new Map<number, string>(
+  Object.entries(changeKinds).map(([name, kind]) => [kind, name]),
+);
+
 const names = new Map<number, string>(
   Object.entries(operationCodes).map(([name, code]) => [code, name]),
 );
@@ -32,6 +44,13 @@ export function entryContent(body: Buffer): EntryContent | undefined {
   if (body.length === 0) return undefined;
   const header = readBatchHeader(body);
   return { ...header, operations: readOperations(body, batchHeaderBytes, header.count) };
+}
+
+/** Throws when the bytes make no sense to this version. */
+export function membersContent(data: Buffer): MembersContent {
+  const { transition, changes } = decodeChange(data);
+  const texts = changes.map(({ kind, replica }) => `${changeNames.get(kind)} ${replica}`);
+  return { transition, changes: texts.join(", ") || "leave the joint configuration" };
 }
 
 function readOperations(body: Buffer, start: number, count: number): EntryOperation[] {

@@ -1,17 +1,18 @@
 /**
  * When checkpoints are written: whenever the log holds enough segments, every partition in turn, so that the segments before it can be recycled.
  */
+import { must } from "../base/assert.ts";
 import { type Clock, nextTurn } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Partition } from "../partition/partition.ts";
 import type { Wal } from "../wal/wal.ts";
+import type { Copies } from "./copies.ts";
 
 /** After a failed round: how long the next waits. */
 const retryAfterMs = 1_000;
 
 export class CheckpointRounds {
-  readonly #partitions: readonly Partition[];
+  readonly #copies: Copies;
   readonly #wal: Wal;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -20,14 +21,8 @@ export class CheckpointRounds {
   #notBeforeMs = 0;
   #stopped = false;
 
-  constructor(parts: {
-    partitions: readonly Partition[];
-    wal: Wal;
-    clock: Clock;
-    logger: Logger;
-    wake: () => void;
-  }) {
-    this.#partitions = parts.partitions;
+  constructor(parts: { copies: Copies; wal: Wal; clock: Clock; logger: Logger; wake: () => void }) {
+    this.#copies = parts.copies;
     this.#wal = parts.wal;
     this.#clock = parts.clock;
     this.#logger = parts.logger;
@@ -70,8 +65,11 @@ export class CheckpointRounds {
   async #round(): Promise<boolean> {
     const started = this.#clock.monotonicMs();
     let durable = true;
-    for (const partition of this.#partitions) {
+    for (const witness of this.#copies.witnesses.values()) witness.trim();
+    // By number: another object may take the place of one meanwhile.
+    for (let id = 0; id < this.#copies.partitions.length; id++) {
       if (this.#stopped) return false;
+      const partition = must(this.#copies.partitions[id]);
       if (!(await partition.checkpointer.run())) durable = false;
       this.#wake();
       await nextTurn(this.#clock);

@@ -1,152 +1,167 @@
 /**
- * One node composed: a WAL, its partitions, and the one turn that serves them all.
+ * One node composed: a WAL, its copies of the partitions, and the turns that serve them all (turns.ts).
  *
- *     turn   seal what has gathered → one write and one fdatasync for all → apply what is confirmed → tell the surfaces
- *
- * Life: `open` recovers and leads; `drain` refuses new operations and waits for those in hand; `stop` makes all durable and lets the directory go.
+ * Life: `open` recovers (node-start.ts) and, alone, leads; `drain` refuses new operations and waits for those in hand; `stop` makes all durable and lets the
+ * directory go. A node among others opens as soon as it has recovered: who leads is decided as time passes.
  */
-import { must } from "../base/assert.ts";
-import { type Timer, delay, nextTurn } from "../base/clock.ts";
+import { assert, must } from "../base/assert.ts";
+import { delay, nextTurn } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
-import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
 import { randomSafeInteger } from "../base/random.ts";
-import { WalLogs } from "../log/wal-log.ts";
+import type { RaftGroup } from "../log/raft-group.ts";
+import { RaftLogs } from "../log/raft-logs.ts";
 import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import { ConfirmHealth } from "../partition/confirm-health.ts";
 import type { PipelineLoad } from "../partition/gather.ts";
-import { Partition } from "../partition/partition.ts";
+import type { Partition } from "../partition/partition.ts";
 import { partitionOfSlot } from "../placement/slots.ts";
-import { CheckpointStore } from "../state/checkpoint-store.ts";
-import { listLog } from "../wal/segment.ts";
-import { Wal } from "../wal/wal.ts";
+import type { Message } from "../raft/vocabulary.ts";
+import type {
+  CheckpointReceiver,
+  ExportedCheckpoint,
+  ReceivedCheckpoint,
+} from "../state/checkpoint-transfer.ts";
+import type { Wal } from "../wal/wal.ts";
 import { CheckpointRounds } from "./checkpoint-rounds.ts";
-import {
-  type BootstrapOptions,
-  type Identity,
-  confirmIdentity,
-  isConfirmed,
-  makeDataDirectory,
-  readOrMakeIdentity,
-} from "./identity.ts";
+import { Copies, CopyDamage } from "./copies.ts";
+import type { Identity } from "./identity.ts";
+import { type NodeOptions, type OpenedDirectory, openDirectory } from "./node-start.ts";
+import type { CopyPlan, RetiredCopy } from "./replication.ts";
+import { type TurningNode, Turns } from "./turns.ts";
 
-export interface NodeOptions extends BootstrapOptions {
-  readonly dataDirectory: string;
-  readonly walSegmentBytes?: number | undefined;
-}
+export type { NodeOptions } from "./node-start.ts";
+export type { CopyPlan, RetiredCopy } from "./replication.ts";
+
+/** What a record of the log takes beside its entry, at most. */
+const recordExtraBytes = 1_024;
 
 /** How the node is: one reason to refuse operations at a time, the gravest. */
 type Condition = "serving" | "diskfull" | "draining" | "stopped";
 
 export class Node {
   readonly identity: Identity;
-  readonly partitions: readonly Partition[];
   readonly wal: Wal;
   readonly startedMs: number;
-  readonly load: PipelineLoad;
+  readonly load: PipelineLoad = { bytes: 0, operations: 0 };
+  /** Copies that were here and are gone for good: others, under other ids, must take their places. */
+  readonly retired: readonly RetiredCopy[];
   readonly #environment: Environment;
-  readonly #logs: WalLogs;
-  readonly #stores: readonly CheckpointStore[];
-  readonly #lock: { release(): void };
+  readonly #directory: OpenedDirectory;
+  readonly #replicated: boolean;
+  readonly #logs: RaftLogs;
+  readonly #copies: Copies;
+  readonly #turns: Turns;
   readonly #rounds: CheckpointRounds;
   #condition: Condition = "serving";
   #diskFull = false;
-  /** No turn before the node leads. */
-  #turnAsked = true;
-  #tick: Timer | undefined;
-  #confirmedMs: number;
   #turnEnded: () => void = () => {};
   #fatal: (error: Error) => void = () => {};
   #failure: Error | undefined;
 
-  private constructor(parts: {
-    environment: Environment;
-    identity: Identity;
-    lock: { release(): void };
-    wal: Wal;
-    stores: readonly CheckpointStore[];
-  }) {
-    const { environment, identity, wal, stores } = parts;
+  private constructor(environment: Environment, directory: OpenedDirectory, options: NodeOptions) {
     const { clock, random, logger } = environment;
+    const { wal, disk } = directory;
+    const plans = [...directory.plans];
+    const { replication } = options;
     this.#environment = environment;
-    this.#lock = parts.lock;
-    this.#stores = stores;
-    this.identity = identity;
+    this.#directory = directory;
+    this.#replicated = replication !== undefined;
+    this.identity = directory.identity;
     this.wal = wal;
+    this.retired = disk.retired;
     this.startedMs = clock.wallMs();
-    this.#confirmedMs = clock.monotonicMs();
-    this.load = { bytes: 0, operations: 0 };
     const health = new ConfirmHealth((error) => this.fail(error));
-    const writer = randomSafeInteger(random);
-    const wake = (): void => this.#wake();
-    this.#logs = new WalLogs(wal, wake);
-    this.partitions = stores.map((store, id) => {
-      const log = this.#logs.open(id);
-      log.onChange(wake);
-      const onceMaxBytes = Math.floor(limits.onceMaxBytes / stores.length);
-      return new Partition({
-        id,
-        log,
-        store,
+    const wake = (): void => this.#turns.wake();
+    const segmentBytes = options.walSegmentBytes ?? limits.walSegmentBytes;
+    this.#logs = new RaftLogs({
+      wal,
+      entryMaxBytes: Math.min(limits.raftEntryMaxBytes, segmentBytes / 2 - recordExtraBytes),
+      random,
+      sender: replication?.sender,
+      onFlushed: wake,
+      priorityOf: (group) => plans[group]?.priority ?? 0,
+    });
+    this.#copies = new Copies({
+      plans,
+      logs: this.#logs,
+      wal,
+      disk,
+      hasEnded: () => this.#ended,
+      shared: {
         clock,
         random,
         logger,
         load: this.load,
         health,
-        writer,
-        onceMaxBytes,
+        writer: randomSafeInteger(random),
+        onceMaxBytes: Math.floor(limits.onceMaxBytes / plans.length),
         wake,
-      });
+      },
     });
-    this.#rounds = new CheckpointRounds({ partitions: this.partitions, wal, clock, logger, wake });
+    this.#turns = new Turns({
+      clock,
+      logs: this.#logs,
+      wal,
+      copies: this.#copies,
+      health,
+      node: Node.#seenByTurns(this),
+    });
+    this.#rounds = new CheckpointRounds({ copies: this.#copies, wal, clock, logger, wake });
   }
 
   /**
-   * Opens the data directory, recovers what is in it, and leads all its partitions. Throws TrubaError DATALOCKED, DATADAMAGED, DATAVERSION or BADCONFIG;
-   * a refused start changes nothing.
+   * Opens the data directory and recovers what is in it. Alone it leads all its partitions when this resolves. Throws TrubaError DATALOCKED, DATADAMAGED, DATAVERSION
+   * or BADCONFIG; a node alone that refuses to start changes nothing. With `replication` a damaged copy is retired instead: see {@link retired}.
    */
   static async open(environment: Environment, options: NodeOptions): Promise<Node> {
-    const { files, logger, clock } = environment;
-    const directory = options.dataDirectory;
-    makeDataDirectory(files, directory);
-    const lock = await files.lock(directory);
-    let wal: Wal | undefined;
+    const damage = new Map<number, string>();
+    for (;;) {
+      try {
+        return await Node.#open(environment, options, damage);
+      } catch (error) {
+        if (!(error instanceof CopyDamage)) throw error;
+        if (options.replication === undefined) throw error.damage;
+        // Begins again without the copy.
+        assert(!damage.has(error.partition), "a copy is retired once");
+        damage.set(error.partition, error.message);
+      }
+    }
+  }
+
+  static async #open(
+    environment: Environment,
+    options: NodeOptions,
+    damage: ReadonlyMap<number, string>,
+  ): Promise<Node> {
+    const directory = await openDirectory(environment, options, damage);
     try {
-      const identity = readOrMakeIdentity(environment, directory, options);
-      if (isConfirmed(files, directory)) mustHoldLog(files, directory);
-      const stores = await openStores(environment, directory, identity.partitions);
-      let opened: Node | undefined;
-      let failedEarly: Error | undefined;
-      let diskFull = false;
-      wal = await Wal.open({
-        files,
-        clock,
-        logger,
-        directory: `${directory}/wal`,
-        segmentBytes: options.walSegmentBytes ?? limits.walSegmentBytes,
-        nodeId: identity.nodeId,
-        lowWaterBytes: limits.diskLowWaterBytes,
-        onFailure: (error) => {
-          failedEarly = error;
-          opened?.fail(error);
-        },
-        onSpace: (full) => {
-          diskFull = full;
-          opened?.setDiskFull(full);
-        },
+      const node = new Node(environment, directory, options);
+      directory.watch((event) => {
+        if (event instanceof Error) node.fail(event);
+        else node.setDiskFull(event.full);
       });
-      confirmIdentity(files, directory);
-      opened = new Node({ environment, identity, lock, wal, stores });
-      if (failedEarly !== undefined) throw failedEarly;
-      if (diskFull) opened.setDiskFull(true);
-      await opened.#start();
-      return opened;
+      if (node.#failure !== undefined) throw node.#failure;
+      await node.#start();
+      return node;
     } catch (error) {
-      await wal?.abandon();
-      lock.release();
+      await directory.abandon();
       throw error;
     }
+  }
+
+  /**
+   * One for every partition, by its number; where this node has no full copy it is empty and does not lead. Another object takes the place of one when its
+   * state is replaced, so it is asked for each time.
+   */
+  get partitions(): readonly Partition[] {
+    return this.#copies.partitions;
+  }
+
+  /** What membership and transport see of the copies, by partition; `undefined` where this node has none. */
+  get groups(): readonly (RaftGroup | undefined)[] {
+    return this.#copies.groups;
   }
 
   /** The partition that owns a slot. */
@@ -178,25 +193,26 @@ export class Node {
       );
     this.#diskFull = full;
     this.#setCondition();
-    if (!full) this.#wake();
+    if (!full) this.#turns.wake();
   }
 
   /** Refuses new operations and waits for those in hand. */
   async drain(): Promise<void> {
+    const { clock } = this.#environment;
     this.#condition = this.#condition === "stopped" ? "stopped" : "draining";
     this.#setCondition();
     while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
       // A write that waits for space would wait for ever: `stop` gives it up.
       if (this.#diskFull && this.#logs.busy) return;
-      this.#wake();
-      if (this.#logs.busy) await delay(this.#environment.clock, 1);
-      else await nextTurn(this.#environment.clock);
+      this.#turns.wake();
+      if (this.#logs.busy || this.#replicated) await delay(clock, 1);
+      else await nextTurn(clock);
     }
   }
 
   /** Makes all durable and lets the directory go. What is in hand, if it was not drained, is answered. */
   async stop(): Promise<void> {
-    this.#tick?.cancel();
+    this.#turns.end();
     for (const partition of this.partitions) partition.stop();
     this.#condition = "stopped";
     this.#setCondition();
@@ -206,9 +222,12 @@ export class Node {
       if (this.#failure === undefined)
         for (const partition of this.partitions) partition.applyConfirmed(Infinity);
       for (const partition of this.partitions) partition.fail();
-      for (const store of this.#stores) await store.close();
+      // Ends what waits for it: a copy that is being changed is found by the next start.
+      this.#logs.fail(new Error("the node has stopped"));
+      await this.#copies.settled();
+      await this.#directory.disk.close();
     } finally {
-      this.#lock.release();
+      this.#directory.lock.release();
     }
   }
 
@@ -220,6 +239,41 @@ export class Node {
   /** Writes a checkpoint of every partition that changed. Resolves with whether all are durable. */
   checkpoint(): Promise<boolean> {
     return this.#rounds.run();
+  }
+
+  /** The newest checkpoint of a full copy that is here, to be sent; one is made if there is none yet. Throws TrubaError NOTLEADER if no full copy is here. */
+  async exportCheckpoint(partition: number): Promise<ExportedCheckpoint> {
+    return this.#copies.exportCheckpoint(partition);
+  }
+
+  /** Where a checkpoint of a peer is put while it arrives. */
+  receiveCheckpoint(partition: number): CheckpointReceiver {
+    return this.#directory.disk.store(partition).receive();
+  }
+
+  /**
+   * Puts a fetched checkpoint in the place of a copy's state; `message` is the snapshot message that announced it. Resolves with whether it was: one that has
+   * become old changes nothing. What waits on this copy then has an unknown outcome. Meanwhile the copy applies and checkpoints nothing.
+   */
+  installCheckpoint(
+    partition: number,
+    received: ReceivedCheckpoint,
+    message: Message,
+  ): Promise<boolean> {
+    return this.#changed(this.#copies.install(partition, received, message));
+  }
+
+  /**
+   * A copy comes to this node while it runs, as a learner under an id that no copy ever had; who takes part is told by `RaftGroup.propose` of its leader. It starts from
+   * `checkpoint`, fetched from a peer, or gets everything from its leader. Throws TrubaError BADCHANGE when there is a copy of the partition here.
+   */
+  addCopy(partition: number, plan: CopyPlan, checkpoint?: ReceivedCheckpoint): Promise<void> {
+    return this.#changed(this.#copies.add(partition, plan, checkpoint));
+  }
+
+  /** The copy of a partition leaves this node, for good: log and state go. Throws TrubaError BADCHANGE when there is none. */
+  removeCopy(partition: number): Promise<void> {
+    return this.#changed(this.#copies.remove(partition));
   }
 
   /** The node can go on no longer. What is in hand has an unknown outcome. */
@@ -242,74 +296,61 @@ export class Node {
     });
   }
 
+  /** A copy changes. When that fails for another reason than that it may not be, half of it may be done, and the next start finds out. */
+  async #changed<T>(change: Promise<T>): Promise<T> {
+    try {
+      return await change;
+    } catch (error) {
+      const refused = error instanceof TrubaError && error.code === "BADCHANGE";
+      if (!refused && !this.#ended)
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.#turns.wake();
+    }
+  }
+
   async #start(): Promise<void> {
     const { clock, logger } = this.#environment;
     const started = clock.monotonicMs();
-    await Promise.all(this.partitions.map((partition) => partition.load()));
-    for (const partition of this.partitions) mustMeet(partition);
+    await this.#copies.load();
     for (const partition of this.partitions) await this.#replay(partition);
-    this.#logs.lead();
-    await this.#flushed();
-    for (const partition of this.partitions) {
-      await this.#replay(partition);
-      partition.lead();
-    }
+    this.#logs.start();
+    if (!this.#replicated) await this.#lead();
     // Before the first turn, and so before the first checkpoint.
-    for (const store of this.#stores) await store.removeLeftovers();
-    this.#turnAsked = false;
-    this.#wake();
-    this.#scheduleTick();
+    await this.#directory.disk.removeLeftovers();
+    this.#turns.begin(this.#replicated);
     const rows = this.partitions.reduce((sum, partition) => sum + partition.state.rows, 0);
-    logger.info(
-      { rows, partitions: this.partitions.length, ms: Math.round(clock.monotonicMs() - started) },
-      "recovered",
-    );
+    const partitions = this.partitions.length;
+    logger.info({ rows, partitions, ms: Math.round(clock.monotonicMs() - started) }, "recovered");
+  }
+
+  /** Until every partition leads, which for the only voter is as soon as the disk has its word. */
+  async #lead(): Promise<void> {
+    const { clock } = this.#environment;
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (!this.#logs.busy && this.#logs.ready) this.#logs.flush();
+      else if (this.#logs.busy) await delay(clock, 1);
+      for (const partition of this.partitions) await this.#replay(partition);
+      if (this.partitions.every(({ leads }) => leads)) return;
+      if (!this.#logs.busy && !this.#logs.ready) {
+        throw new TrubaError(
+          "BADCONFIG",
+          `the data directory ${this.#directory.path} belongs to a node of a cluster, whose other copies are needed`,
+        );
+      }
+    }
   }
 
   async #replay(partition: Partition): Promise<void> {
     const { clock } = this.#environment;
-    while (!partition.applyConfirmed(clock.monotonicMs() + limits.applyTurnMaxMs))
+    while (!this.#copies.replay(partition, clock.monotonicMs() + limits.applyTurnMaxMs))
       await nextTurn(clock);
   }
 
-  /** Writes what is staged; resolves when it is durable. */
-  async #flushed(): Promise<void> {
-    this.#logs.flush();
-    while (this.#logs.busy && this.#failure === undefined) await delay(this.#environment.clock, 1);
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #wake(): void {
-    if (this.#turnAsked) return;
-    this.#turnAsked = true;
-    this.#environment.clock.soon(() => {
-      this.#turnAsked = false;
-      this.#turn();
-    });
-  }
-
-  #turn(): void {
-    if (this.#failure !== undefined || this.#condition === "stopped") return;
-    try {
-      if (!this.#logs.busy) {
-        this.#confirmedMs = this.#environment.clock.monotonicMs();
-        for (const partition of this.partitions) if (partition.gathered) partition.seal();
-        // What a fast disk confirms within this call is applied below, in this same turn.
-        this.#turnAsked = true;
-        if (this.#logs.ready) this.#logs.flush();
-        this.#turnAsked = false;
-      }
-      if (this.#failure !== undefined) return;
-      const deadline = this.#environment.clock.monotonicMs() + limits.applyTurnMaxMs;
-      for (const partition of this.partitions) {
-        if (!partition.applyConfirmed(deadline)) this.#wake();
-      }
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    this.#turnEnded();
-    this.#rounds.maybeRun();
+  get #ended(): boolean {
+    return this.#failure !== undefined || this.#condition === "stopped";
   }
 
   #setCondition(): void {
@@ -319,24 +360,21 @@ export class Node {
     for (const partition of this.partitions) partition.refusal = refusal;
   }
 
-  /** Once a second: proves an idle log synced, and gives up when nothing is confirmed for too long. */
-  #scheduleTick(): void {
-    this.#tick = this.#environment.clock.after(1_000, () => {
-      if (this.#failure !== undefined || this.#condition === "stopped") return;
-      const nowMs = this.#environment.clock.monotonicMs();
-      // A write that waits for disk space has not failed.
-      if (!this.#logs.busy || this.#diskFull) this.#confirmedMs = nowMs;
-      const silentMs = nowMs - this.#confirmedMs;
-      if (silentMs > limits.confirmSilenceMaxMs) {
-        this.fail(
-          new TrubaError("STOPPED", `no write was confirmed for ${Math.round(silentMs)} ms`),
-        );
-        return;
-      }
-      // Wakes for what came meanwhile, and for a checkpoint that failed before.
-      if (!this.#logs.busy && !this.#logs.ready) this.wal.seal(() => this.#wake());
-      this.#scheduleTick();
-    });
+  /** What its turns see of the node. */
+  static #seenByTurns(node: Node): TurningNode {
+    return {
+      get ended() {
+        return node.#ended;
+      },
+      get diskFull() {
+        return node.#diskFull;
+      },
+      fail: (error) => node.fail(error),
+      turnEnded: () => {
+        node.#turnEnded();
+        node.#rounds.maybeRun();
+      },
+    };
   }
 }
 
@@ -350,51 +388,3 @@ const refusals: Readonly<Record<Condition, ErrorOutcome | undefined>> = {
   draining: errorOutcome("SHUTTINGDOWN", "the node is stopping", 1_000),
   stopped: errorOutcome("STOPPED", "the node has stopped"),
 };
-
-/** Every node that has served has a log; one that is gone must not be taken for one that never was. */
-function mustHoldLog(files: FileSystem, directory: string): void {
-  if (listLog(files, `${directory}/wal`).segments.length > 0) return;
-  throw new TrubaError(
-    "DATADAMAGED",
-    `${directory}/wal holds no segment, although ${directory}/node.json is there: the log is lost`,
-  );
-}
-
-/** The log must go on where the checkpoint ends, and not end before it. */
-function mustMeet(partition: Partition): void {
-  const { first, committed } = partition.log.status();
-  const { id, position } = partition;
-  if (first > position + 1) {
-    throw new TrubaError(
-      "DATADAMAGED",
-      `the log of partition ${id} begins at entry ${first}, its checkpoint ends at ${position}: what is between is lost`,
-    );
-  }
-  if (committed < position) {
-    throw new TrubaError(
-      "DATADAMAGED",
-      `the log of partition ${id} ends at entry ${committed}, its checkpoint at ${position}: what is between is lost`,
-    );
-  }
-}
-
-async function openStores(
-  environment: Environment,
-  directory: string,
-  partitions: number,
-): Promise<CheckpointStore[]> {
-  const { files, clock, logger } = environment;
-  const stores: CheckpointStore[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    const path = `${directory}/partitions/${String(partition).padStart(4, "0")}`;
-    const { store } = await CheckpointStore.open({
-      files,
-      clock,
-      logger,
-      directory: path,
-      partition,
-    });
-    stores.push(store);
-  }
-  return stores;
-}

@@ -1,16 +1,17 @@
 /**
  * Checkpoints of one partition: loading at start, writing what changed, trimming the log below it, merging runs. One at a time.
  */
-import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { decodeToken } from "../log/log-token.ts";
 import type { SharedLog } from "../log/shared-log.ts";
 import type { Moment } from "../machines/machine.ts";
 import type { MachineStack } from "../machines/stack.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import type { State } from "../state/state.ts";
 import type { DigestCheck } from "./digest-check.ts";
+import { type ManifestState, readManifestState } from "./manifest-state.ts";
 
 export interface CheckpointerParts {
   readonly partition: number;
@@ -24,23 +25,13 @@ export interface CheckpointerParts {
   readonly logger: Logger;
 }
 
-/** What stands in the manifest beside the runs. All are whole numbers. */
-const stateFields = [
-  "position",
-  "term",
-  "number",
-  "timestamp",
-  "horizon",
-  "digest",
-  "notedNumber",
-  "notedDigest",
-] as const;
-type ManifestState = Record<(typeof stateFields)[number], number>;
-
 export class Checkpointer {
   readonly #parts: CheckpointerParts;
   #position = 0;
   #running: Promise<boolean> | undefined;
+  #stopped = false;
+  /** A manifest of an early version says nothing of who takes part, so no peer could start from it. */
+  #hasToken = true;
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
@@ -56,11 +47,11 @@ export class Checkpointer {
     return this.#parts.store.runBytes;
   }
 
-  /** Loads the newest checkpoint, if there is one. Throws TrubaError DATADAMAGED. */
-  async load(): Promise<void> {
+  /** Loads the newest checkpoint, if there is one, and returns what the log wants to know of it. Throws TrubaError DATADAMAGED. */
+  async load(): Promise<{ token: Uint8Array; installed: boolean } | undefined> {
     const { store, state, stack, moment, digest, partition } = this.#parts;
-    if (store.state === undefined) return;
-    const loaded = readState(store.state, partition);
+    if (store.state === undefined) return undefined;
+    const loaded = readManifestState(store.state, partition);
     await store.load(state.load);
     if (state.digest !== loaded.digest) {
       throw new TrubaError(
@@ -75,6 +66,9 @@ export class Checkpointer {
     stack.once.restoreHorizon(loaded.horizon);
     stack.loaded();
     this.#position = loaded.position;
+    this.#hasToken = loaded.token !== "";
+    if (!this.#hasToken) return undefined;
+    return { token: Buffer.from(loaded.token, "hex"), installed: loaded.installed === 1 };
   }
 
   /**
@@ -82,10 +76,27 @@ export class Checkpointer {
    * is told in the log and costs nothing but the attempt.
    */
   run(): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
     this.#running ??= this.#write().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /** Makes one that a peer can start from, unless there is one already. Throws TrubaError STOPPED when that cannot be done now. */
+  async makeFirst(): Promise<void> {
+    if (this.#position > 0 && this.#hasToken) return;
+    if ((await this.run()) && this.#position > 0) return;
+    throw new TrubaError("STOPPED", `partition ${this.#parts.partition} has no checkpoint to send`);
+  }
+
+  /** Begins no checkpoint, until {@link resume}. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  resume(): void {
+    this.#stopped = false;
   }
 
   /** Waits for a checkpoint in progress. */
@@ -96,7 +107,11 @@ export class Checkpointer {
   async #write(): Promise<boolean> {
     const { state, store, clock, log, logger, partition } = this.#parts;
     const manifest = this.#manifestState();
-    if (manifest.position === this.#position) return true;
+    if (manifest.position === this.#position && this.#hasToken) {
+      // What other copies still needed of the log may be needed no more.
+      log.trim(this.#position);
+      return true;
+    }
     const started = clock.monotonicMs();
     const frozen = state.freeze();
     let durable = false;
@@ -113,6 +128,7 @@ export class Checkpointer {
     await state.thaw(frozen, durable, clock);
     if (!durable) return false;
     this.#position = manifest.position;
+    this.#hasToken = true;
     log.trim(manifest.position);
     logger.debug(
       { partition, position: manifest.position, ms: Math.round(clock.monotonicMs() - started) },
@@ -131,30 +147,18 @@ export class Checkpointer {
 
   #manifestState(): ManifestState {
     const { state, stack, moment, digest, log } = this.#parts;
+    const { token, term } = log.status();
     return {
       position: moment.position,
-      term: log.status().term,
+      term: token.length > 0 ? decodeToken(token).term : term,
       number: moment.number,
       timestamp: moment.timestamp,
       horizon: stack.once.horizon,
       digest: state.digest,
       notedNumber: digest.noted.number,
       notedDigest: digest.noted.digest,
+      installed: 0,
+      token: Buffer.from(token).toString("hex"),
     };
   }
-}
-
-function readState(state: object, partition: number): ManifestState {
-  const found = new Map<string, unknown>(Object.entries(state));
-  const read = (field: string): number => {
-    const value = found.get(field);
-    if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-    throw new TrubaError(
-      "DATADAMAGED",
-      `the manifest of partition ${partition} has ${field} = ${JSON.stringify(value)}, not a whole number`,
-    );
-  };
-  const entries = stateFields.map((field) => [field, read(field)] as const);
-  assert(entries.length === stateFields.length, "a field of the manifest is missing");
-  return Object.fromEntries(entries) as ManifestState;
 }

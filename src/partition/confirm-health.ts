@@ -5,6 +5,7 @@ import { limits } from "../base/limits.ts";
 export class ConfirmHealth {
   readonly #giveUp: (error: TrubaError) => void;
   #failuresInRow = 0;
+  #progress = false;
 
   /** `giveUp` is told once there were `confirmFailuresMaxCount` failures in a row, in all partitions of the node. */
   constructor(giveUp: (error: TrubaError) => void) {
@@ -13,6 +14,14 @@ export class ConfirmHealth {
 
   confirmed(): void {
     this.#failuresInRow = 0;
+    this.#progress = true;
+  }
+
+  /** Whether anything was confirmed since this was asked last. */
+  takeProgress(): boolean {
+    const progress = this.#progress;
+    this.#progress = false;
+    return progress;
   }
 
   failed(why: string): void {

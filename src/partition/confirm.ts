@@ -53,11 +53,18 @@ export class Confirm {
   }
 
   #fail(sequence: number, error: unknown): void {
-    this.#health.failed(errorText(error));
     const waiting = this.#take(sequence);
     if (waiting === undefined) return;
+    if (this.#isFailure(error)) this.#health.failed(errorText(error));
     if (error instanceof TrubaError)
       waiting.settleFrom(0, errorOutcome(error.code, error.message, error.retryAfterMs));
     else waiting.settleFrom(0, errorOutcome("UNKNOWNOUTCOME", errorText(error)));
+  }
+
+  /** Losing leadership, or having to wait for it, is part of a cluster's life: the log is not broken. */
+  #isFailure(error: unknown): boolean {
+    if (!(error instanceof TrubaError)) return true;
+    if (error.code === "NOTLEADER" || error.code === "OVERLOADED") return false;
+    return error.code !== "UNKNOWNOUTCOME" || this.#log.status().role !== "follower";
   }
 }

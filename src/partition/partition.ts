@@ -1,28 +1,36 @@
 /**
- * One partition: the way of an operation from gather to answer, over a log and a state. What the stages do stands in gather.ts, confirm.ts, apply.ts and
- * answer.ts; here is their order, what refuses an operation before the log, and what the leader proposes by itself.
+ * One full copy of a partition: the way of an operation from gather to answer, over a log and a state. What the stages do stands in gather.ts, confirm.ts,
+ * apply.ts and answer.ts; here is their order, what refuses an operation before the log, and what begins and ends with leadership.
+ *
+ *     follows   applies what others wrote; takes nothing
+ *     leads     from when the first entry of its term is applied: takes operations, proposes its own (leadership.ts)
+ *     loses     what has gathered was surely not done; what the log has stays waiting, until it is applied or the log says what became of it
+ *
+ * One object is one state that only grows: when a peer's checkpoint replaces it, another object takes its place.
  */
-import { assert } from "../base/assert.ts";
-import type { Clock, Timer } from "../base/clock.ts";
+import { must } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import type { SharedLog } from "../log/shared-log.ts";
 import type { Moment } from "../machines/machine.ts";
-import { type OperationWriter, operationCodes } from "../machines/operation.ts";
+import type { OperationWriter } from "../machines/operation.ts";
 import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import { MachineStack } from "../machines/stack.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import { State } from "../state/state.ts";
 import type { OutcomeSink, Waiting } from "./answer.ts";
 import { Apply } from "./apply.ts";
+import { Barriers } from "./barriers.ts";
 import type { BatchHeader } from "./batch.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { ConfirmHealth } from "./confirm-health.ts";
 import { Confirm } from "./confirm.ts";
 import { DigestCheck } from "./digest-check.ts";
 import { Gather, type PipelineLoad } from "./gather.ts";
-import { LogClock } from "./log-clock.ts";
+import { Leadership, type Led } from "./leadership.ts";
 
 export interface PartitionParts {
   readonly id: number;
@@ -35,6 +43,8 @@ export interface PartitionParts {
   readonly health: ConfirmHealth;
   /** This run of the node: no other run of any node has the same. */
   readonly writer: number;
+  /** The last sequence that this run of the node has used in the partition: 0 unless it had a copy of it before. */
+  readonly sequence?: number;
   readonly onceMaxBytes: number;
   /** Asks for a turn of the node: something was gathered. */
   readonly wake: () => void;
@@ -56,12 +66,15 @@ export class Partition {
   readonly #confirm: Confirm;
   readonly #apply: Apply;
   readonly #digest = new DigestCheck();
-  #logClock: LogClock | undefined;
-  #sequence = 0;
-  #dueTimer: Timer | undefined;
-  #dueAt = Infinity;
-  /** A `due` or `digest` operation of ours that is not applied yet. */
-  #proposing = false;
+  readonly #barriers = new Barriers();
+  readonly #led: Led;
+  /** While it leads. */
+  #leadership: Leadership | undefined;
+  /** The log's role or term may be another one than what {@link #observe} saw last. */
+  #changed = true;
+  #stopped = false;
+  #retired = false;
+  #sequence: number;
   readonly #waitingOf = (header: BatchHeader): Waiting | undefined =>
     header.writer === this.#parts.writer ? this.#confirm.arrived(header.sequence) : undefined;
 
@@ -69,6 +82,8 @@ export class Partition {
     this.id = parts.id;
     this.log = parts.log;
     this.#parts = parts;
+    this.#sequence = parts.sequence ?? 0;
+    this.#led = ledBy(this);
     this.state = new State(parts.random.u32());
     this.stack = new MachineStack(this.state, this.#moment, { onceMaxBytes: parts.onceMaxBytes });
     this.#gather = new Gather(parts.load);
@@ -89,6 +104,10 @@ export class Partition {
       store: parts.store,
       clock: parts.clock,
       logger: parts.logger,
+    });
+    parts.log.onChange(() => {
+      this.#changed = true;
+      parts.wake();
     });
   }
 
@@ -117,21 +136,32 @@ export class Partition {
     return this.#gather.count === 0 && this.#confirm.inFlight === 0;
   }
 
-  /** Takes the state from the checkpoint; the log goes on from there. */
-  async load(): Promise<void> {
-    await this.checkpointer.load();
-    this.log.readFrom(this.#moment.position);
+  /** Whether it takes operations: its log leads, and all that earlier leaders have written is applied. */
+  get leads(): boolean {
+    return this.#leadership !== undefined;
   }
 
-  /** Everything that was in the log is applied: from now on this partition leads. */
-  lead(): void {
-    this.#logClock = new LogClock(this.#parts.clock, this.#moment.timestamp);
-    this.#propose();
+  /** The last sequence that was used in this partition. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Takes the state from the checkpoint; the log goes on from there. Throws TrubaError DATADAMAGED. */
+  async load(): Promise<void> {
+    const loaded = await this.checkpointer.load();
+    this.log.readFrom(this.#moment.position, loaded?.token, loaded?.installed);
+  }
+
+  /** As {@link load}, for a checkpoint of a peer that the log, which is running, does not know yet: it begins anew behind it. */
+  async loadInstalled(): Promise<void> {
+    const loaded = must(await this.checkpointer.load(), "a peer's checkpoint has a token");
+    await this.log.resetTo(this.#moment.position, loaded.token);
   }
 
   /** Why an operation cannot be taken now; `undefined` if it can. Must be asked before one is written. */
   admit(): ErrorOutcome | undefined {
     if (this.refusal !== undefined) return this.refusal;
+    if (this.#leadership === undefined) return outcomeOf(this.#notLeader());
     const load = this.#parts.load;
     if (load.bytes <= limits.pipelineMaxBytes && load.operations <= limits.pipelineMaxOperations)
       return undefined;
@@ -140,6 +170,17 @@ export class Partition {
       `the node has ${load.operations} operations of ${load.bytes} bytes in hand; its limits are ${limits.pipelineMaxOperations} and ${limits.pipelineMaxBytes}`,
       limits.overloadedRetryAfterMs,
     );
+  }
+
+  /**
+   * A linearizable read: resolves when the state holds all that was acknowledged before the call. Rejects with TrubaError NOTLEADER or STOPPED.
+   */
+  async barrier(): Promise<void> {
+    this.#mustLead();
+    const position = await this.log.barrier();
+    if (position <= this.#moment.position) return;
+    this.#mustLead();
+    await this.#barriers.wait(position);
   }
 
   /** Where to write an operation that {@link admit} let in; {@link enqueue} must follow in the same turn. */
@@ -158,10 +199,10 @@ export class Partition {
   /** Closes the batch that has gathered and hands it to the log. */
   seal(): void {
     if (this.#gather.count === 0) return;
-    assert(this.#logClock !== undefined, "a partition that does not lead takes no operations");
+    const leadership = must(this.#leadership, "a partition that does not lead takes no operations");
     const sequence = ++this.#sequence;
     const { writer, random } = this.#parts;
-    const timestamp = Math.max(this.#moment.timestamp, this.#logClock.now());
+    const timestamp = leadership.timestamp();
     this.#confirm.submit(
       this.#gather.seal({ writer, sequence, timestamp, seed: random.u32() }),
       sequence,
@@ -170,20 +211,26 @@ export class Partition {
 
   /** Applies what the log has confirmed, until `deadlineMs` (monotonic). Returns whether everything is applied. */
   applyConfirmed(deadlineMs: number): boolean {
+    if (this.#retired) return true;
     for (;;) {
       const entries = this.log.committed(maxRead);
       if (entries.length === 0) break;
       for (const entry of entries) this.#apply.entry(entry, this.#waitingOf);
-      if (this.#parts.clock.monotonicMs() > deadlineMs) return false;
+      if (this.#barriers.count > 0) this.#barriers.applied(this.#moment.position);
+      if (this.#parts.clock.monotonicMs() <= deadlineMs) continue;
+      if (this.#changed) this.#observe();
+      return false;
     }
-    this.#propose();
+    if (this.#changed) this.#observe();
+    this.#leadership?.propose();
     return true;
   }
 
-  /** Proposes nothing any more. */
+  /** Proposes nothing any more, and leads no more. */
   stop(): void {
-    this.#dueTimer?.cancel();
-    this.#logClock = undefined;
+    this.#stopped = true;
+    this.#leadership?.end();
+    this.#barriers.rejectAll(stopped());
   }
 
   /** The node has stopped: answers all that is in hand. What has gathered was not done; what the log had, nobody knows. */
@@ -197,43 +244,75 @@ export class Partition {
     );
   }
 
-  /** What the leader proposes by itself: a digest when it is time, `due` when the first deadline has come. */
-  #propose(): void {
-    if (this.#logClock === undefined || this.#proposing || this.refusal !== undefined) return;
-    if (this.#digest.isDue(this.#moment.number)) {
-      this.#proposing = true;
-      this.#digest.encode(this.open());
-      this.enqueue(this.#ownSink, 0);
-      return;
-    }
-    const due = this.stack.nextDue();
-    if (due === this.#dueAt) return;
-    this.#dueTimer?.cancel();
-    this.#dueTimer = undefined;
-    this.#dueAt = due;
-    if (due === Infinity) return;
-    const wait = Math.min(Math.max(0, due - this.#logClock.now()), 2 ** 30);
-    this.#dueTimer = this.#parts.clock.after(wait, () => this.#proposeDue());
+  /** This copy goes, or another state takes the place of its: answers all that is in hand, applies and writes nothing any more. */
+  retire(why: string): void {
+    this.stop();
+    this.#retired = true;
+    this.checkpointer.stop();
+    this.#leadership = undefined;
+    this.#gather.refuse(errorOutcome("NOTLEADER", why, limits.notLeaderRetryAfterMs));
+    this.#confirm.giveUp(
+      errorOutcome("UNKNOWNOUTCOME", `${why} before it was known whether the write was confirmed`),
+    );
   }
 
-  #proposeDue(): void {
-    this.#dueAt = Infinity;
-    if (this.#logClock === undefined || this.#proposing || this.refusal !== undefined) return;
-    if (this.stack.nextDue() > this.#logClock.now()) {
-      this.#propose();
-      return;
-    }
-    this.#proposing = true;
-    const writer = this.open();
-    writer.begin(operationCodes.due, undefined);
-    writer.end();
-    this.enqueue(this.#ownSink, 0);
+  /** Compares what the log says of who leads with what was so. Called when all that the log has given out is applied. */
+  #observe(): void {
+    this.#changed = false;
+    if (this.#stopped) return;
+    const { role, term } = this.log.status();
+    const leads = role === "leader";
+    if (this.#leadership !== undefined && (!leads || this.#leadership.term !== term)) this.#lose();
+    if (this.#leadership !== undefined || !leads) return;
+    const { clock } = this.#parts;
+    this.#leadership = new Leadership({
+      term,
+      clock,
+      moment: this.#moment,
+      stack: this.stack,
+      digest: this.#digest,
+      led: this.#led,
+    });
   }
 
-  readonly #ownSink: OutcomeSink = {
-    settle: () => {
-      this.#proposing = false;
-      this.#dueAt = Infinity;
+  #lose(): void {
+    must(this.#leadership).end();
+    this.#leadership = undefined;
+    const error = this.#notLeader();
+    this.#gather.refuse(outcomeOf(error));
+    this.#barriers.rejectAll(error);
+  }
+
+  #notLeader(): TrubaError {
+    const { leader } = this.log.status();
+    const text =
+      leader === undefined
+        ? `no leader of partition ${this.id} is known here`
+        : `this copy of partition ${this.id} does not lead; replica ${leader} does`;
+    return new TrubaError("NOTLEADER", text, { retryAfterMs: limits.notLeaderRetryAfterMs });
+  }
+
+  #mustLead(): void {
+    if (this.#stopped) throw stopped();
+    if (this.#leadership === undefined) throw this.#notLeader();
+  }
+}
+
+/** What its leadership sees of a partition. */
+function ledBy(partition: Partition): Led {
+  return {
+    get admitsOwn() {
+      return partition.refusal === undefined;
     },
+    open: () => partition.open(),
+    enqueue: (sink, tag) => partition.enqueue(sink, tag),
   };
+}
+
+function outcomeOf(error: TrubaError): ErrorOutcome {
+  return errorOutcome(error.code, error.message, error.retryAfterMs);
+}
+
+function stopped(): TrubaError {
+  return new TrubaError("STOPPED", "the copy of the partition has stopped");
 }

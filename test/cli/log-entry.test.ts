@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { parseUuid } from "../../src/base/uuid.ts";
-import { entryContent, operationText } from "../../src/cli/log-entry.ts";
+import { entryContent, membersContent, operationText } from "../../src/cli/log-entry.ts";
 import { OperationWriter, operationCodes } from "../../src/machines/operation.ts";
 import {
   encodeRecordDelete,
   encodeRecordSet,
   plainSet,
 } from "../../src/machines/records/records.ts";
+import { changeKinds, encodeChange, leaveJoint } from "../../src/raft/membership-change.ts";
 import { batchHeaderBytes, writeBatchHeader } from "../../src/partition/batch.ts";
 
 const uuid = "00000000-0000-4000-8000-000000000001";
@@ -68,6 +69,21 @@ suite("an entry in a dump", () => {
       writer.end();
     });
     assert.deepEqual(entryContent(body)?.operations, [{ name: "code 99" }]);
+  });
+
+  test("says how the members of a group change", () => {
+    const change = {
+      transition: "auto",
+      changes: [
+        { kind: changeKinds.addLearner, replica: 4 },
+        { kind: changeKinds.remove, replica: 2 },
+      ],
+    } as const;
+    assert.deepEqual(membersContent(encodeChange(change)), {
+      transition: "auto",
+      changes: "addLearner 4, remove 2",
+    });
+    assert.equal(membersContent(encodeChange(leaveJoint)).changes, "leave the joint configuration");
   });
 
   test("is empty where a term begins", () => {

@@ -1,7 +1,7 @@
 /** Seeds of the power-loss simulation; thousands more by `npm run simulate:crash -- --seed 1 --seeds 5000`. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { WalLog } from "../../src/log/wal-log.ts";
+import { RaftLog } from "../../src/log/raft-log.ts";
 import { Once } from "../../src/machines/once/once.ts";
 import { Confirm } from "../../src/partition/confirm.ts";
 import { UndoList } from "../../src/state/undo-list.ts";
@@ -101,10 +101,10 @@ const mutants: readonly (readonly [string, () => () => void])[] = [
     "the log is trimmed one entry too far",
     () =>
       mutate(
-        WalLog.prototype,
+        RaftLog.prototype,
         "trim",
         (trim) =>
-          function (this: WalLog, upTo: number) {
+          function (this: RaftLog, upTo: number) {
             trim.call(this, Math.min(upTo + 1, this.status().committed));
           },
       ),

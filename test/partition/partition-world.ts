@@ -3,6 +3,7 @@ import { must } from "../../src/base/assert.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
 import { MemoryLog } from "../../src/log/memory-log.ts";
+import type { SharedLog } from "../../src/log/shared-log.ts";
 import type { Outcome } from "../../src/machines/outcome.ts";
 import type { OutcomeSink } from "../../src/partition/answer.ts";
 import type { PipelineLoad } from "../../src/partition/gather.ts";
@@ -14,9 +15,9 @@ import type { LoggedBatch, PlainOperation } from "../../simulator/node-operation
 import { SimulatedClock } from "../../simulator/simulated-clock.ts";
 import { SimulatedFileSystem } from "../../simulator/simulated-file-system.ts";
 
-export class PartitionWorld implements OutcomeSink {
+export class PartitionWorld<L extends SharedLog = MemoryLog> implements OutcomeSink {
   readonly clock: SimulatedClock;
-  readonly log: MemoryLog;
+  readonly log: L;
   readonly files: SimulatedFileSystem;
   readonly load: PipelineLoad = { bytes: 0, operations: 0 };
   /** What the emergency stop was told. */
@@ -31,17 +32,38 @@ export class PartitionWorld implements OutcomeSink {
   #woken = false;
   #nextTag = 0;
 
-  private constructor(writer: number, from?: PartitionWorld) {
+  private constructor(
+    writer: number,
+    parts: { clock: SimulatedClock; log: L; files: SimulatedFileSystem },
+  ) {
     this.writer = writer;
-    this.clock = from?.clock ?? new SimulatedClock();
-    this.log = from?.log ?? new MemoryLog(this.clock);
-    this.files =
-      from?.files ?? new SimulatedFileSystem({ clock: this.clock, directories: ["/data"] });
+    this.clock = parts.clock;
+    this.log = parts.log;
+    this.files = parts.files;
   }
 
-  /** A new partition, or the next start of one: same log, same checkpoints. */
+  /** A new partition over a log in memory that always leads, or the next start of one: same log, same checkpoints. */
   static async open(from?: PartitionWorld, writer = 1): Promise<PartitionWorld> {
-    const world = new PartitionWorld(writer, from);
+    if (from !== undefined) return PartitionWorld.again(from, writer);
+    const clock = new SimulatedClock();
+    return PartitionWorld.over(new MemoryLog(clock), clock, writer);
+  }
+
+  /** A new partition over a log of the test's choice. */
+  static async over<L extends SharedLog>(
+    log: L,
+    clock: SimulatedClock,
+    writer = 1,
+  ): Promise<PartitionWorld<L>> {
+    const files = new SimulatedFileSystem({ clock, directories: ["/data"] });
+    return PartitionWorld.again({ log, clock, files }, writer);
+  }
+
+  static async again<L extends SharedLog>(
+    from: { clock: SimulatedClock; log: L; files: SimulatedFileSystem },
+    writer: number,
+  ): Promise<PartitionWorld<L>> {
+    const world = new PartitionWorld<L>(writer, from);
     await world.#open();
     return world;
   }
@@ -67,6 +89,12 @@ export class PartitionWorld implements OutcomeSink {
     this.answers.push({ tag, outcome });
   }
 
+  /** The code of the only answer to a tag that is an error, else its kind. */
+  codeOf(tag: number): string {
+    const outcome = this.answer(tag);
+    return outcome.kind === "error" ? outcome.code : outcome.kind;
+  }
+
   /** The only answer to a tag. */
   answer(tag: number): Outcome {
     const found = this.answers.filter((answer) => answer.tag === tag);
@@ -87,7 +115,7 @@ export class PartitionWorld implements OutcomeSink {
     const { clock, log, files } = this;
     const options = { files, clock, logger: silentLogger, directory: "/data/0000", partition: 0 };
     const { store } = await clock.drive(CheckpointStore.open(options));
-    const append = MemoryLog.prototype.append.bind(log);
+    const append = log.append.bind(log);
     log.append = (bytes) => {
       this.#appended.push(Buffer.from(bytes));
       return append(bytes);
@@ -108,8 +136,6 @@ export class PartitionWorld implements OutcomeSink {
     this.#partition = partition;
     await clock.drive(partition.load());
     partition.applyConfirmed(Infinity);
-    log.onChange(() => this.#wake());
-    partition.lead();
   }
 
   #wake(): void {

@@ -3,41 +3,8 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
 import { limits } from "../../src/base/limits.ts";
-import { OperationWriter, operationCodes } from "../../src/machines/operation.ts";
-import { batchHeaderBytes, writeBatchHeader } from "../../src/partition/batch.ts";
+import { digestBatch, foreignBatch, writeDelete } from "./foreign-batch.ts";
 import { PartitionWorld, keyOf, set } from "./partition-world.ts";
-
-/** A batch that another writer, or nobody sane, has put into the log. */
-function foreignBatch(
-  header: { writer: number; sequence: number },
-  write: (writer: OperationWriter) => void,
-  count = 1,
-): Buffer {
-  const writer = new OperationWriter();
-  writer.reserve(batchHeaderBytes);
-  write(writer);
-  const batch = writer.take();
-  writeBatchHeader(batch, { ...header, timestamp: 0, seed: 0 }, count);
-  return batch;
-}
-
-/** A deletion of key 5. */
-function writeDelete(writer: OperationWriter): void {
-  writer.begin(operationCodes.recordDelete, undefined);
-  writer.u8(0);
-  writer.u8(16);
-  writer.bytesOf(Buffer.from(keyOf(5), "hex"), 0, 16);
-  writer.end();
-}
-
-function digestBatch(sequence: number, number: number, digest: number): Buffer {
-  return foreignBatch({ writer: 9, sequence }, (writer) => {
-    writer.begin(operationCodes.digest, undefined);
-    writer.f64(number);
-    writer.f64(digest);
-    writer.end();
-  });
-}
 
 suite("gather: a batch takes what is there", () => {
   test("an idle pipeline takes a batch of one at once", async () => {
@@ -158,8 +125,8 @@ suite("answer: by writer and sequence, once each", () => {
     world.partition.fail();
     await world.run();
     assert.equal(world.answer(first).kind, "record");
-    for (const tag of inFlight) assert.deepEqual(codeOf(world, tag), "UNKNOWNOUTCOME");
-    assert.equal(codeOf(world, gathered), "STOPPED");
+    for (const tag of inFlight) assert.deepEqual(world.codeOf(tag), "UNKNOWNOUTCOME");
+    assert.equal(world.codeOf(gathered), "STOPPED");
     assert.deepEqual(world.load, { bytes: 0, operations: 0 });
     assert.ok(world.partition.idle);
   });
@@ -175,7 +142,7 @@ suite("answer: by writer and sequence, once each", () => {
     world.partition.fail();
     await world.run();
     assert.equal(world.answers.length, 1);
-    assert.ok(before === 1 || codeOf(world, tag) === "UNKNOWNOUTCOME");
+    assert.ok(before === 1 || world.codeOf(tag) === "UNKNOWNOUTCOME");
   });
 
   test("P7: a batch that cannot be applied to its end answers all of its operations", async () => {
@@ -190,15 +157,10 @@ suite("answer: by writer and sequence, once each", () => {
     world.partition.seal();
     await assert.rejects(world.run(), { code: "DATAVERSION", message: /code 99/ });
     assert.equal(world.answer(done).kind, "record");
-    assert.equal(codeOf(world, 77), "UNKNOWNOUTCOME");
-    assert.equal(codeOf(world, behind), "UNKNOWNOUTCOME");
+    assert.equal(world.codeOf(77), "UNKNOWNOUTCOME");
+    assert.equal(world.codeOf(behind), "UNKNOWNOUTCOME");
   });
 });
-
-function codeOf(world: PartitionWorld, tag: number): string {
-  const outcome = world.answer(tag);
-  return outcome.kind === "error" ? outcome.code : outcome.kind;
-}
 
 suite("log time and deadlines", () => {
   test("the time of batches never goes back, whatever the wall clock does", async () => {

@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { loseAll } from "../../simulator/crash-chooser.ts";
+import { decodeToken, encodeToken } from "../../src/log/log-token.ts";
+import type { LogToken } from "../../src/log/log-token.ts";
+import type { RaftLog } from "../../src/log/raft-log.ts";
 import { batch, codeOf, drain, textsOf } from "../contract/shared-log.ts";
-import { LogDisk } from "./wal-log-disk.ts";
+import { LogDisk } from "./log-disk.ts";
 
 const plenty = 1_048_576;
 
-suite("WalLog: a restart", () => {
+suite("RaftLog of one voter: a restart", () => {
   test("P1: what was confirmed is there, in a new term, behind it an own empty entry", async () => {
     const disk = new LogDisk();
     await disk.open();
@@ -16,12 +19,11 @@ suite("WalLog: a restart", () => {
     await disk.settle();
     const before = disk.log(1).status();
     await disk.reopen();
-    const log = disk.log(1);
-    const after = log.status();
+    const entries = await disk.read(1);
+    const after = disk.log(1).status();
     assert.ok(after.term > first.term);
     assert.equal(after.last, before.last + 1);
     assert.equal(after.committed, after.last);
-    const entries = drain(log, plenty);
     assert.deepEqual(
       textsOf(entries),
       Array.from({ length: 5 }, (_, i) => `batch ${i}`),
@@ -81,7 +83,7 @@ suite("WalLog: a restart", () => {
     await disk.settle();
     const { term } = disk.log(1).status();
     await disk.reopen();
-    drain(disk.log(1), plenty);
+    await disk.read(1);
     disk.log(1).trim(2);
     await disk.settle();
     assert.deepEqual(disk.wal.group(1).trimmedTo, { index: 2, term });
@@ -91,20 +93,25 @@ suite("WalLog: a restart", () => {
     await disk.close();
   });
 
-  test("a reset lasts, and the log goes on behind it", async () => {
+  test("a reset lasts, and the log goes on behind it, in no earlier term", async () => {
     const disk = new LogDisk();
     await disk.open();
+    const { term } = disk.log(1).status();
     const forgotten = codeOf(disk.log(1).append(batch(0)));
-    const reset = disk.log(1).resetTo(500, Buffer.from("a token"));
-    void disk.log(1).append(batch(1));
+    const token = encodeToken({ ...tokenOf(disk.log(1)), term: 7 });
+    const reset = disk.log(1).resetTo(500, token);
+    assert.equal(await codeOf(disk.log(1).append(batch(1))), "NOTLEADER");
     await disk.settle();
     await reset;
     assert.equal(await forgotten, "UNKNOWNOUTCOME");
+    assert.ok(disk.log(1).status().term > Math.max(term, 7));
+    void disk.log(1).append(batch(2));
+    await disk.settle();
     await disk.reopen();
     assert.equal(disk.log(1).status().first, 501);
     disk.log(1).readFrom(500);
-    assert.deepEqual(textsOf(drain(disk.log(1), plenty)), ["batch 1"]);
-    assert.equal(disk.wal.group(1).reset?.token.toString(), "a token");
+    assert.deepEqual(textsOf(await disk.read(1)), ["batch 2"]);
+    assert.deepEqual(disk.wal.group(1).reset, { index: 500, term: 7, token });
     await disk.close();
   });
 
@@ -124,7 +131,7 @@ suite("WalLog: a restart", () => {
   });
 });
 
-suite("WalLog: one disk for all logs of a node", () => {
+suite("RaftLog of one voter: one disk for all logs of a node", () => {
   test("one sync confirms what all of them have staged", async () => {
     const disk = new LogDisk();
     const groups = [0, 1, 2, 3];
@@ -141,7 +148,7 @@ suite("WalLog: one disk for all logs of a node", () => {
   });
 
   test("what is appended during a slow flush waits for the next one", async () => {
-    const disk = new LogDisk(20);
+    const disk = new LogDisk({ syncMs: 20 });
     await disk.open();
     const log = disk.log(1);
     // Slow syncs make the log use the thread pool.
@@ -166,7 +173,7 @@ suite("WalLog: one disk for all logs of a node", () => {
   });
 
   test("a reset during a slow flush is not confirmed by that flush", async () => {
-    const disk = new LogDisk(20);
+    const disk = new LogDisk({ syncMs: 20 });
     await disk.open();
     const log = disk.log(1);
     for (let i = 0; i < 8; i++) {
@@ -176,7 +183,7 @@ suite("WalLog: one disk for all logs of a node", () => {
     const before = codeOf(log.append(batch(10)));
     disk.logs.flush();
     let durable = false;
-    const reset = log.resetTo(900, Buffer.alloc(0)).then(() => {
+    const reset = log.resetTo(900, log.status().token).then(() => {
       durable = true;
     });
     assert.equal(await before, "UNKNOWNOUTCOME");
@@ -216,3 +223,7 @@ suite("WalLog: one disk for all logs of a node", () => {
     await disk.close();
   });
 });
+
+function tokenOf(log: RaftLog): LogToken {
+  return decodeToken(log.status().token);
+}
