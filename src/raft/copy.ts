@@ -42,7 +42,7 @@ export class Copy {
   vote: ReplicaId;
   role: Role = roles.follower;
   leader: ReplicaId = nobody;
-  members: Members;
+  #members: Members;
   /** The configuration is the one after this entry. */
   configurationIndex: Index;
   /** No other change may be proposed before this entry is applied. */
@@ -76,9 +76,21 @@ export class Copy {
     this.term = start.hardState.term;
     this.vote = start.hardState.vote;
     this.configurationIndex = start.configurationIndex;
-    this.members = Members.fromConfiguration(start.configuration, () => this.newProgress());
+    this.#members = Members.fromConfiguration(start.configuration, () => this.newProgress());
+    this.members = this.#members;
     this.toldTrimLimit = this.log.base;
     becomeFollower(this, this.term, nobody);
+  }
+
+  get members(): Members {
+    return this.#members;
+  }
+
+  set members(members: Members) {
+    this.#members = members;
+    const { cacheBytes } = this.options;
+    const alone = members.ids.length <= 1;
+    this.log.cacheBytes = alone && Number.isFinite(cacheBytes) ? 0 : cacheBytes;
   }
 
   get hardState(): HardState {

@@ -39,7 +39,8 @@ export class ReplicatedLog {
   readonly #window: EntryWindow;
   readonly #maxApplyingBytes: number;
   readonly #applyUnstable: boolean;
-  readonly #cacheBytes: number;
+  /** Durable and applied entries that are kept in memory. */
+  cacheBytes: number;
   /** Last index that is on disk, and last one given out to be written. */
   durable: Index;
   #writing: Index;
@@ -88,7 +89,7 @@ export class ReplicatedLog {
     this.#unseen = last;
     this.#maxApplyingBytes = options.maxApplyingBytes;
     this.#applyUnstable = options.applyUnstable;
-    this.#cacheBytes = options.cacheBytes;
+    this.cacheBytes = options.cacheBytes;
   }
 
   get base(): Index {
@@ -343,7 +344,7 @@ export class ReplicatedLog {
   }
 
   #letGo(): void {
-    this.#window.letGo(Math.min(this.durable, this.applied), this.#cacheBytes);
+    this.#window.letGo(Math.min(this.durable, this.applied), this.cacheBytes);
   }
 }
 

@@ -38,7 +38,7 @@ export interface RaftOptions {
   readonly maxUncommittedBytes: number;
   /** Given out and not yet applied. */
   readonly maxApplyingBytes: number;
-  /** Kept in memory after they are durable and applied, for followers. */
+  /** Entries kept in memory after they are durable and applied, for followers: none while there are none. `Infinity` keeps all, always. */
   readonly cacheBytes: number;
   /** Place in the order in which copies campaign when the leader is lost: 0 first. The vote still decides who wins. */
   readonly priority: number;
