@@ -33,6 +33,7 @@ function core(id: number): Raft {
     priority: 0,
     readMode: "safe",
     stepDownOnRemoval: true,
+    votesTellCommit: true,
     validateChanges: true,
     forwardProposals: false,
     applyUnstable: false,

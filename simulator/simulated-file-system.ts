@@ -13,6 +13,7 @@
  */
 import { posix } from "node:path";
 import { assert } from "../src/base/assert.ts";
+import type { Clock } from "../src/base/clock.ts";
 import { TrubaError } from "../src/base/errors.ts";
 import type { FileHandle, FileSystem } from "../src/base/file-system.ts";
 import type { Random } from "../src/base/random.ts";
@@ -27,8 +28,13 @@ import { SimulatedFileHandle } from "./simulated-file-handle.ts";
 import type { DiskAccess } from "./simulated-file-handle.ts";
 import type { SimulatedClock } from "./simulated-clock.ts";
 
-export interface SimulatedFileSystemOptions {
-  readonly clock: SimulatedClock;
+/** The clock of the process on the disk, whose calls that block take time. */
+export interface DiskClock extends Clock {
+  elapse(ms: number): void;
+}
+
+export interface SimulatedFileSystemOptions<Time extends DiskClock = SimulatedClock> {
+  readonly clock: Time;
   /** Size of the disk. The sum of the sizes of its files counts, holes included. Default 2^40. */
   readonly capacityBytes?: number;
   /** How long an operation takes, in milliseconds. A synchronous one moves the clock by it. Default 0. */
@@ -56,8 +62,8 @@ export class SimulatedFileSystem implements FileSystem {
    * operation; any other error is the outcome of the call.
    */
   onOperation: ((operation: Operation) => void) | undefined;
-  readonly #options: SimulatedFileSystemOptions;
-  readonly #clock: SimulatedClock;
+  readonly #options: SimulatedFileSystemOptions<DiskClock>;
+  readonly #clock: DiskClock;
   readonly #faults = new DiskFaults();
   readonly #handles = new Set<SimulatedFileHandle>();
   readonly #locks = new Map<string, symbol>();
@@ -71,7 +77,7 @@ export class SimulatedFileSystem implements FileSystem {
   #allowed = Infinity;
 
   constructor(
-    options: SimulatedFileSystemOptions,
+    options: SimulatedFileSystemOptions<DiskClock>,
     disk: { tree: NameTree; sequence: number } = { tree: new NameTree(), sequence: 0 },
   ) {
     this.#options = options;

@@ -42,6 +42,10 @@ export class CopyGroup implements RaftGroup {
     return this.#copy.replica;
   }
 
+  get started(): boolean {
+    return this.#copy.core !== undefined;
+  }
+
   get raft(): Raft {
     return must(this.#copy.core, "the group has not started");
   }

@@ -68,6 +68,7 @@ const coreOptions = {
   cacheBytes: limits.raftCacheBytes,
   readMode: "safe",
   stepDownOnRemoval: true,
+  votesTellCommit: true,
   validateChanges: true,
   forwardProposals: false,
   applyUnstable: false,

@@ -19,6 +19,8 @@ export interface CheckpointPoint {
 
 export interface RaftGroup {
   readonly replica: ReplicaId;
+  /** Whether there is a core: not while the copy is still being recovered or joins. */
+  readonly started: boolean;
   /** The core, for those who only look: invariants in tests and in the simulator. */
   readonly raft: Raft;
   /**

@@ -140,6 +140,7 @@ export class Copy {
       index: fields.index ?? 0,
       logTerm: fields.logTerm ?? 0,
       commit: fields.commit ?? 0,
+      commitTerm: fields.commitTerm ?? 0,
       entries: fields.entries ?? noEntries,
       reject: fields.reject ?? false,
       rejectHint: fields.rejectHint ?? 0,

@@ -7,7 +7,15 @@ import {
   becomePreCandidate,
 } from "./copy.ts";
 import { appendOwn, broadcastAppend } from "./replication.ts";
-import { type Message, entryKinds, messageTypes, nobody, roles } from "./vocabulary.ts";
+import {
+  type Index,
+  type Message,
+  type Term,
+  entryKinds,
+  messageTypes,
+  nobody,
+  roles,
+} from "./vocabulary.ts";
 
 export type CampaignKind = "pre-vote" | "vote" | "transfer";
 
@@ -32,6 +40,7 @@ function start(copy: Copy, kind: CampaignKind): void {
     index: log.last,
     logTerm: log.lastTerm,
     context: kind === "transfer" ? 1 : 0,
+    ...knownCommitted(copy),
   };
   for (const id of copy.members.ids) {
     if (!copy.members.isVoter(id)) continue;
@@ -54,7 +63,7 @@ export function answerVote(copy: Copy, message: Message): void {
   const type = pre ? messageTypes.preVoteResponse : messageTypes.voteResponse;
   // A learner votes too: the candidate may know already that it is a voter, and may not win without it.
   if (!mayVote || !copy.log.isUpToDate(message.index, message.logTerm)) {
-    copy.sendDurable(type, message.from, { reject: true });
+    copy.sendDurable(type, message.from, { reject: true, ...knownCommitted(copy) });
     return;
   }
   // The term asked for: an answer to a pre-vote with our own would be dropped.
@@ -62,6 +71,24 @@ export function answerVote(copy: Copy, message: Message): void {
   if (pre) return;
   copy.electionElapsed = 0;
   copy.vote = message.from;
+}
+
+function knownCommitted({ log, options }: Copy): {
+  readonly commit: Index;
+  readonly commitTerm: Term;
+} {
+  if (!options.votesTellCommit) return { commit: 0, commitTerm: 0 };
+  return { commit: log.committed, commitTerm: log.termAt(log.committed) ?? 0 };
+}
+
+/**
+ * Who asks for a vote, and who refuses one, says what it knows to be committed. The other may not know it, or may have forgotten, and with it the configuration that is
+ * in force. Of two copies the one with the longer log may not know that it has become a voter, and the other not win without it; or one may not know that it has become the
+ * only voter, and ask in vain for the vote of a learner with a longer log.
+ */
+export function learnCommitted(copy: Copy, { commit, commitTerm }: Message): void {
+  // A leader finds out by counting.
+  if (copy.role !== roles.leader && copy.log.matches(commit, commitTerm)) copy.log.commitTo(commit);
 }
 
 /** A candidate hears how one voted. */

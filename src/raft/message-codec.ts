@@ -3,8 +3,8 @@
  *
  *     0   u8  version (1)      1  u8  type      2  u8  flags: 1 rejected, 2 a snapshot follows      3  u8  zero
  *     4   u32 number of entries
- *     8   u64 from    16 to    24 term    32 index    40 term at the index    48 commit    56 reject hint    64 context    72 trim limit
- *     80  entries: { u64 index, u64 term, u32 bytes, u8 kind, u8 zero ×3, data }
+ *     8   u64 from    16 to    24 term    32 index    40 term at the index    48 commit    56 its term    64 reject hint    72 context    80 trim limit
+ *     88  entries: { u64 index, u64 term, u32 bytes, u8 kind, u8 zero ×3, data }
  *         snapshot: { u64 index, u64 term, u64 configuration's index, u8 auto leave, u8 zero, u16 × 5 numbers of members, u32 zero, u64 members … }
  *
  * No checksum and no length: both are the frame's in which it goes.
@@ -23,7 +23,7 @@ import {
 } from "./vocabulary.ts";
 
 const version = 1;
-const headerBytes = 80;
+const headerBytes = 88;
 const entryHeaderBytes = 24;
 const snapshotHeaderBytes = 40;
 const rejectedFlag = 1;
@@ -35,6 +35,7 @@ const numbers = [
   "index",
   "logTerm",
   "commit",
+  "commitTerm",
   "rejectHint",
   "context",
   "trimLimit",
@@ -86,7 +87,8 @@ export function decodeMessage(bytes: Buffer): Message {
   const reader = new Reader(bytes);
   const count = bytes.readUInt32LE(4);
   reader.at = 8;
-  const [from, to, term, index, logTerm, commit, rejectHint, context, trimLimit] = [
+  const [from, to, term, index, logTerm, commit, commitTerm, rejectHint, context, trimLimit] = [
+    reader.number(),
     reader.number(),
     reader.number(),
     reader.number(),
@@ -111,6 +113,7 @@ export function decodeMessage(bytes: Buffer): Message {
     index,
     logTerm,
     commit,
+    commitTerm,
     entries,
     reject,
     rejectHint,

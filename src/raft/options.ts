@@ -48,6 +48,8 @@ export interface RaftOptions {
   readonly stepDownOnRemoval: boolean;
   /** A change that may not be made now becomes an empty entry. */
   readonly validateChanges: boolean;
+  /** Who asks for a vote, and who refuses one, says what it knows to be committed (docs/raft.md). */
+  readonly votesTellCommit: boolean;
   /** A follower passes proposals on to the leader. */
   readonly forwardProposals: boolean;
   /** Entries may be applied together with being made durable; for hosts that do one after the other. */

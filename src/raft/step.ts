@@ -1,6 +1,6 @@
 /** What becomes of a message, by its term, its type, and the role of who receives it; and of a proposal. */
 import { type Copy, becomeFollower, isVote } from "./copy.ts";
-import { answerVote, campaign, countVote } from "./election.ts";
+import { answerVote, campaign, countVote, learnCommitted } from "./election.ts";
 import { dataBytesOf } from "./entry-window.ts";
 import { handleAppend, handleHeartbeat, handleSnapshot } from "./following.ts";
 import { admitChanges } from "./membership.ts";
@@ -29,6 +29,7 @@ export function step(copy: Copy, message: Message): void {
     answerEarlier(copy, message);
     return;
   }
+  if (message.commitTerm > 0) learnCommitted(copy, message);
   if (isVote(message.type)) answerVote(copy, message);
   else if (copy.role === roles.leader) stepLeader(copy, message);
   else stepOther(copy, message);

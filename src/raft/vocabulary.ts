@@ -88,7 +88,10 @@ export interface Message {
   /** append, snapshot: index and term of the entry before the first one; vote: of the last one; responses: what they answer. */
   readonly index: Index;
   readonly logTerm: Term;
+  /** append, heartbeat, and what has to do with votes: what is committed, as far as the sender knows. */
   readonly commit: Index;
+  /** What has to do with votes: the term of the entry at `commit`. */
+  readonly commitTerm: Term;
   readonly entries: readonly Entry[];
   readonly reject: boolean;
   /** appendResponse, rejected: where the leader should look next. */

@@ -19,6 +19,7 @@ const defaults: CoreOptions = {
   priority: 0,
   readMode: "safe",
   stepDownOnRemoval: false,
+  votesTellCommit: false,
   validateChanges: true,
   forwardProposals: true,
 };

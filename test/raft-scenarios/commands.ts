@@ -209,6 +209,7 @@ function sendSnapshot(world: Environment, args: Arguments): void {
     index: snapshot.index,
     logTerm: snapshot.term,
     commit: 0,
+    commitTerm: 0,
     entries: [],
     reject: false,
     rejectHint: 0,

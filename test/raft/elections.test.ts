@@ -1,6 +1,7 @@
 /** Elections, by sections of Ongaro's thesis. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { changeKinds, encodeChange } from "../../src/raft/membership-change.ts";
 import { Cores, messageOf, messageTypes, roles } from "./cores.ts";
 
 suite("raft: elections", () => {
@@ -168,6 +169,29 @@ suite("raft: elections", () => {
     const late = new Cores({ priority: 4 });
     assert.ok(late.raft(1).electionTimeoutTicks >= 18);
     assert.ok(late.raft(1).electionTimeoutTicks < 20);
+  });
+
+  test("who refuses a vote says what is committed: the last voter learns that it needs the other no more", () => {
+    const cores = new Cores({ voters: [1, 2], preVote: true, checkQuorum: true });
+    cores.elect(1);
+    const demotion = {
+      transition: "auto",
+      changes: [{ kind: changeKinds.addLearner, replica: 2 }],
+    } as const;
+    cores.raft(1).propose([{ kind: 1, data: encodeChange(demotion) }]);
+    // Applied by both; then 1 sends another entry and loses power before any of what it learned is on its disk.
+    cores.settle();
+    const disk = cores.disk(1);
+    disk.hard = { ...disk.hard, commit: 0 };
+    cores.slow.add(1);
+    cores.propose(1, "longer");
+    cores.settle();
+    cores.start(1);
+    cores.slow.delete(1);
+    assert.deepEqual(cores.raft(1).configuration.voters, [1, 2]);
+    assert.equal(cores.raft(2).isVoter, false);
+    cores.tick(undefined, 30);
+    assert.deepEqual(cores.leaders, [1]);
   });
 
   test("a learner votes when it is asked: the candidate may know of its promotion before it does", () => {

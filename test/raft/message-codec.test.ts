@@ -39,6 +39,7 @@ const message: fc.Arbitrary<Message> = plain({
   index: number,
   logTerm: number,
   commit: number,
+  commitTerm: number,
   entries: fc.array(entry, { maxLength: 5 }),
   reject: fc.boolean(),
   rejectHint: number,
@@ -111,7 +112,7 @@ suite("messages between copies as bytes", () => {
   });
 
   test("a message of another version is refused as such", () => {
-    const bytes = Buffer.alloc(80);
+    const bytes = Buffer.alloc(88);
     bytes[0] = 2;
     assert.throws(() => decodeMessage(bytes), { code: "DATAVERSION", message: /version 2/ });
   });

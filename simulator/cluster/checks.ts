@@ -1,0 +1,169 @@
+/**
+ * What must be so after every event: the invariants of Raft over all copies of a partition, equal state at equal positions (P5), and the order of what is
+ * trimmed, checkpointed and applied. Only what the event may have changed is looked at: the copies on one host.
+ */
+import { must } from "../../src/base/assert.ts";
+import type { RaftGroup } from "../../src/log/raft-group.ts";
+import type { Node } from "../../src/node/node.ts";
+import { AbsentLog } from "../../src/partition/absent-log.ts";
+import { RaftInvariants } from "../../src/raft/invariants.ts";
+import { roles } from "../../src/raft/vocabulary.ts";
+import type { Configuration, ReplicaId, Role, Term } from "../../src/raft/vocabulary.ts";
+import { SimulationError } from "../node-state.ts";
+import type { Host } from "./host.ts";
+import type { Trace } from "./trace.ts";
+
+/** A promise is broken; says of which partition, if it is one's. */
+export class Violation extends SimulationError {
+  readonly partition: number;
+
+  constructor(partition: number, text: string, options?: ErrorOptions) {
+    super(text, options);
+    this.partition = partition;
+  }
+}
+
+/** A state, as it was first seen at a position. */
+interface StateSeen {
+  readonly number: number;
+  readonly digest: number;
+  readonly host: number;
+}
+
+interface RoleSeen {
+  replica: ReplicaId;
+  role: Role;
+  term: Term;
+  position: number;
+  /** -1: none was seen. */
+  configurationIndex: number;
+}
+
+export class Checks {
+  /** Times that a copy has become leader. */
+  elections = 0;
+  /** Configurations that took effect, counted once per partition. */
+  configurations = 0;
+  readonly #trace: Trace;
+  readonly #invariants: readonly RaftInvariants[];
+  readonly #states: readonly Map<number, StateSeen>[];
+  readonly #configurationAt: number[];
+  readonly #seen = new Map<number, RoleSeen[]>();
+
+  constructor(trace: Trace, partitions: number) {
+    this.#trace = trace;
+    this.#invariants = Array.from({ length: partitions }, () => new RaftInvariants());
+    this.#states = Array.from({ length: partitions }, () => new Map<number, StateSeen>());
+    this.#configurationAt = Array.from({ length: partitions }, () => 0);
+  }
+
+  /** The node of a host may have changed. Throws Violation. */
+  look(host: Host, node: Node): void {
+    const seen = this.#seenOn(host.number);
+    for (let partition = 0; partition < this.#invariants.length; partition++) {
+      const group = host.group(partition);
+      if (group === undefined) continue;
+      const { raft } = group;
+      try {
+        must(this.#invariants[partition]).observe([raft]);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        throw new Violation(partition, text, { cause: error });
+      }
+      this.#noteRole(host, partition, raft, must(seen[partition]));
+      if (!raft.isWitness) this.#compareState(host, node, partition, must(seen[partition]));
+    }
+  }
+
+  /** The process on a host has ended; `node` is what it was. */
+  ended(host: Host, node: Node): void {
+    this.look(host, node);
+    for (const [partition, invariants] of this.#invariants.entries()) {
+      const group = host.group(partition);
+      if (group !== undefined) invariants.copyRestarted(group.replica);
+    }
+    this.#seen.delete(host.number);
+  }
+
+  #seenOn(host: number): RoleSeen[] {
+    const known = this.#seen.get(host);
+    if (known !== undefined) return known;
+    const fresh = this.#invariants.map(() => ({
+      replica: 0,
+      role: roles.follower,
+      term: 0,
+      position: -1,
+      configurationIndex: -1,
+    }));
+    this.#seen.set(host, fresh);
+    return fresh;
+  }
+
+  #noteRole(host: Host, partition: number, raft: RaftGroup["raft"], seen: RoleSeen): void {
+    if (raft.role === seen.role && raft.term === seen.term && raft.id === seen.replica) {
+      if (raft.configurationIndex !== seen.configurationIndex)
+        this.#noteConfiguration(host, partition, raft, seen);
+      return;
+    }
+    if (raft.role === roles.leader && seen.role !== roles.leader) this.elections++;
+    seen.role = raft.role;
+    seen.term = raft.term;
+    seen.replica = raft.id;
+    const name = roleNames.get(raft.role) ?? "?";
+    const text = `h${host.number} r${raft.id} ${name} of term ${raft.term}, log ${raft.baseIndex}..${raft.lastIndex}/${raft.lastTerm} committed ${raft.committed}`;
+    this.#trace.say("role", partition, text);
+    if (raft.configurationIndex !== seen.configurationIndex)
+      this.#noteConfiguration(host, partition, raft, seen);
+  }
+
+  #noteConfiguration(host: Host, partition: number, raft: RaftGroup["raft"], seen: RoleSeen): void {
+    seen.configurationIndex = raft.configurationIndex;
+    if (raft.configurationIndex > must(this.#configurationAt[partition])) {
+      this.#configurationAt[partition] = raft.configurationIndex;
+      this.configurations++;
+    }
+    const text = `h${host.number} r${raft.id} has ${textOfConfiguration(raft.configuration)} after entry ${raft.configurationIndex}`;
+    this.#trace.say("role", partition, text);
+  }
+
+  #compareState(host: Host, node: Node, partition: number, seen: RoleSeen): void {
+    const { position, number, state, checkpointer, log } = must(node.partitions[partition]);
+    if (position === seen.position) return;
+    // Its state is being replaced by a checkpoint of another copy.
+    if (log instanceof AbsentLog) return;
+    seen.position = position;
+    const base = host.group(partition)?.raft.baseIndex ?? 0;
+    if (base > checkpointer.position || checkpointer.position > position) {
+      throw new Violation(
+        partition,
+        `State Ordering: partition ${partition} on host ${host.number} is trimmed to ${base}, has a checkpoint at ${checkpointer.position} and applied ${position}`,
+      );
+    }
+    const { digest } = state;
+    const states = must(this.#states[partition]);
+    const known = states.get(position);
+    if (known === undefined) {
+      states.set(position, { number, digest, host: host.number });
+      return;
+    }
+    if (known.number === number && known.digest === digest) return;
+    throw new Violation(
+      partition,
+      `P5: partition ${partition} at position ${position} has number ${number} and digest ${digest} on host ${host.number}; it had ${known.number} and ${known.digest} on host ${known.host}`,
+    );
+  }
+}
+
+const roleNames: ReadonlyMap<Role, string> = new Map(
+  Object.entries(roles).map(([name, role]) => [role, name]),
+);
+
+export function textOfConfiguration(configuration: Configuration): string {
+  const { voters, outgoing, learners, learnersNext, witnesses } = configuration;
+  const words = [`voters ${voters.join(" ")}`];
+  if (outgoing.length > 0) words.push(`outgoing ${outgoing.join(" ")}`);
+  if (learners.length > 0) words.push(`learners ${learners.join(" ")}`);
+  if (learnersNext.length > 0) words.push(`learners next ${learnersNext.join(" ")}`);
+  if (witnesses.length > 0) words.push(`witnesses ${witnesses.join(" ")}`);
+  return words.join(", ");
+}

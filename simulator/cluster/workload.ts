@@ -1,0 +1,191 @@
+/**
+ * The load of a simulated cluster: clients that ask for what the workloads of the machines think of, think or rest, and ask again. Draws its shape and
+ * everything else from one seed. For another machine, add its workload to the list.
+ */
+import { must } from "../../src/base/assert.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import { chance, randomBelow } from "../../src/base/random.ts";
+import type { Random } from "../../src/base/random.ts";
+import { SeededRandom } from "../../src/base/seeded-random.ts";
+import { Client, HostLives } from "./client.ts";
+import type { ClientShape, Request } from "./client.ts";
+import type { ClusterPort } from "./cluster-port.ts";
+import { textOfCall } from "./history.ts";
+import type { CheckReport, MachineWorkload } from "./machine-workload.ts";
+import { RecordWorkload } from "./record-workload.ts";
+import type { RecordShape } from "./record-shape.ts";
+
+export interface WorkloadShape extends ClientShape {
+  readonly clients: number;
+  /** Between an answer and the next request, at most. */
+  readonly thinkMaxMs: number;
+  /** All clients are busy for so long, then all rest for so long; 0 = nobody rests. */
+  readonly busyMs: number;
+  readonly restMs: number;
+}
+
+export interface WorkloadOptions {
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly cluster: ClusterPort;
+  /** Is told what becomes of each request. */
+  readonly trace: (line: string, partition?: number) => void;
+  /** Overrides what is drawn. */
+  readonly shape?: Partial<WorkloadShape>;
+  readonly records?: Partial<RecordShape>;
+}
+
+/** After so many requests clients slow down: the checkers' time is not virtual. */
+const requestsMaxCount = 8_000;
+const slowMs = 1_000;
+/** Reads at the end, at once. */
+const lastAtOnce = 16;
+const lastPatienceMs = 30_000;
+
+export class Workload {
+  readonly shape: WorkloadShape;
+  /** Requests that were answered. */
+  readonly counts = { reads: 0, writes: 0 };
+  readonly records: RecordWorkload;
+  readonly #options: WorkloadOptions;
+  readonly #machines: readonly MachineWorkload[];
+  readonly #clients: {
+    readonly number: number;
+    readonly client: Client;
+    readonly random: Random;
+  }[];
+  #moment = 0;
+  #requests = 0;
+  #running = 0;
+  #stopped: (() => void) | undefined;
+
+  constructor(options: WorkloadOptions) {
+    const { random, clock, cluster, trace } = options;
+    this.#options = options;
+    this.shape = { ...drawShape(random), ...options.shape };
+    this.records = new RecordWorkload({
+      random,
+      clock,
+      partitions: cluster.partitions,
+      listener: (request) => {
+        if (request.fate === "answered") this.counts[request.isRead ? "reads" : "writes"]++;
+        trace(textOfCall(request), request.partition);
+      },
+      shape: options.records,
+    });
+    this.#machines = [this.records];
+    const surroundings = {
+      clock,
+      cluster,
+      shape: this.shape,
+      lives: new HostLives(cluster),
+      tick: () => ++this.#moment,
+    };
+    this.#clients = Array.from({ length: this.shape.clients }, (_, index) => {
+      const own = new SeededRandom(random.u32());
+      return { number: index + 1, client: new Client(surroundings, own), random: own };
+    });
+    trace(`clients: ${JSON.stringify(this.shape)}, records: ${JSON.stringify(this.records.shape)}`);
+  }
+
+  start(): void {
+    this.#running = this.#clients.length;
+    for (let index = 0; index < this.#clients.length; index++) this.#think(index);
+  }
+
+  /** No more requests; resolves when all are over, and the state at the end has been read. */
+  async stop(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+      if (this.#running === 0) resolve();
+    });
+    const last = this.#machines.flatMap((machine) => machine.last());
+    await new Promise<void>((resolve) => this.#readLast(last, resolve));
+  }
+
+  /** After `stop`. Throws SimulationError when what the clients were told cannot be. */
+  check(): CheckReport {
+    const reports = this.#machines.map((machine) => machine.check());
+    const sum = (of: (report: CheckReport) => number): number =>
+      reports.reduce((total, report) => total + of(report), 0);
+    return {
+      calls: sum(({ calls }) => calls),
+      answered: sum(({ answered }) => answered),
+      refused: sum(({ refused }) => refused),
+      unknown: sum(({ unknown }) => unknown),
+      histories: sum(({ histories }) => histories),
+      undecided: sum(({ undecided }) => undecided),
+    };
+  }
+
+  #think(index: number): void {
+    const { clock } = this.#options;
+    const { random } = must(this.#clients[index]);
+    const { thinkMaxMs, busyMs, restMs } = this.shape;
+    let waitMs = (thinkMaxMs * randomBelow(random, 1_001)) / 1_000;
+    if (this.#requests > requestsMaxCount) waitMs += slowMs;
+    const phaseMs = (clock.monotonicMs() + waitMs) % (busyMs + restMs || 1);
+    if (restMs > 0 && phaseMs > busyMs) waitMs += busyMs + restMs - phaseMs;
+    clock.after(waitMs, () => this.#ask(index));
+  }
+
+  #ask(index: number): void {
+    if (this.#stopped !== undefined) {
+      this.#running--;
+      if (this.#running === 0) this.#stopped();
+      return;
+    }
+    const { number, client, random } = must(this.#clients[index]);
+    const machine = must(this.#machines[randomBelow(random, this.#machines.length)]);
+    const requests = machine.next(number, random);
+    this.#requests += requests.length;
+    let open = requests.length;
+    for (const request of requests) {
+      client.perform(request, () => {
+        open--;
+        if (open === 0) this.#think(index);
+      });
+    }
+  }
+
+  #readLast(requests: readonly Request[], done: () => void): void {
+    const { client } = must(this.#clients[0]);
+    let next = 0;
+    let open = 0;
+    const goOn = (): void => {
+      if (next === requests.length && open === 0) done();
+      while (open < lastAtOnce && next < requests.length) {
+        open++;
+        client.perform(
+          must(requests[next++]),
+          () => {
+            open--;
+            goOn();
+          },
+          lastPatienceMs,
+        );
+      }
+    };
+    goOn();
+  }
+}
+
+function drawShape(random: Random): WorkloadShape {
+  const rests = chance(random, 0.4);
+  return {
+    clients: pick(random, [1, 2, 4, 4, 8, 8, 16]),
+    thinkMaxMs: pick(random, [0, 5, 50, 500]),
+    busyMs: rests ? pick(random, [200, 2_000]) : 0,
+    restMs: rests ? pick(random, [500, 3_000]) : 0,
+    latencyMaxMs: pick(random, [0, 1, 5, 20]),
+    loss: chance(random, 0.5) ? randomBelow(random, 10) / 100 : 0,
+    timeoutMs: pick(random, [300, 1_000, 4_000]),
+    patienceMs: pick(random, [2_000, 8_000, 15_000]),
+    loyalty: pick(random, [0, 0.8, 0.98]),
+    repeats: chance(random, 0.5) ? 0.1 : 0,
+  };
+}
+
+function pick(random: Random, from: readonly number[]): number {
+  return must(from[randomBelow(random, from.length)]);
+}
