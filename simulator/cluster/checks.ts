@@ -70,6 +70,7 @@ export class Checks {
         const text = error instanceof Error ? error.message : String(error);
         throw new Violation(partition, text, { cause: error });
       }
+      compareDisk(node, partition, raft);
       this.#noteRole(host, partition, raft, must(seen[partition]));
       if (!raft.isWitness) this.#compareState(host, node, partition, must(seen[partition]));
     }
@@ -157,6 +158,22 @@ export class Checks {
 const roleNames: ReadonlyMap<Role, string> = new Map(
   Object.entries(roles).map(([name, role]) => [role, name]),
 );
+
+/** What a copy takes for durable is what its log has on disk (thesis 3.8). */
+function compareDisk(node: Node, partition: number, raft: RaftGroup["raft"]): void {
+  const { durable, baseIndex } = raft;
+  if (durable <= baseIndex) return;
+  const { terms, lastIndex } = node.wal.group(partition);
+  if (
+    lastIndex >= durable &&
+    (terms.base > durable || terms.termAt(durable) === raft.termAt(durable))
+  )
+    return;
+  throw new Violation(
+    partition,
+    `Persistent State (thesis 3.8): copy ${raft.id} takes entry ${durable} of term ${raft.termAt(durable)} for durable; its log on disk ends at ${lastIndex}, with term ${terms.termAt(durable)} there`,
+  );
+}
 
 export function textOfConfiguration(configuration: Configuration): string {
   const { voters, outgoing, learners, learnersNext, witnesses } = configuration;

@@ -84,7 +84,10 @@ export class Cluster implements ClusterPort, HostWorld {
       network: this.network,
       mayLose: (host) => this.membership.mayLose(host),
       loseCopies: (host) => this.#eachCopy(host, (copy) => (copy.state = "lost")),
-      doubtCopies: (host) => this.#eachCopy(host, (copy) => (copy.doubtful = true)),
+      doubtCopies: (host) => {
+        host.doubtful = true;
+        this.#eachCopy(host, (copy) => (copy.doubtful = true));
+      },
     });
   }
 
@@ -135,7 +138,7 @@ export class Cluster implements ClusterPort, HostWorld {
     const node = must(host.node);
     this.#eachCopy(host, (copy) => {
       const damage = node.retired.find(({ partition }) => partition === copy.partition)?.reason;
-      if (damage !== undefined && !copy.doubtful)
+      if (damage !== undefined && !host.doubtful)
         this.violate(
           new SimulationError(
             `P7: host ${host.number} retires its copy of partition ${copy.partition}, which nothing has damaged: ${damage}`,
@@ -151,6 +154,7 @@ export class Cluster implements ClusterPort, HostWorld {
       }
       copy.doubtful = false;
     });
+    host.doubtful = false;
     this.#guard(() => this.ranTask(host));
   }
 

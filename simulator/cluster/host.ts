@@ -57,6 +57,8 @@ export class Host {
   files: SimulatedFileSystem;
   /** A disk that is slow for a while: so many times. */
   slowness = 1;
+  /** Something on its disk was damaged since its node opened: copies may be retired, also those that came meanwhile. */
+  doubtful = false;
   /** The disk of this process was made to fail: it may stop for that. */
   troubled = false;
   readonly #world: HostWorld;

@@ -107,7 +107,11 @@ export class MessageNetwork<Packet> {
   /** Ends every blockade and every clog. What is under way arrives when it was going to. */
   heal(): void {
     this.unblockAll();
-    for (const path of this.#paths) path.clogEndMs = 0;
+    for (const path of this.#paths) {
+      path.clogEndMs = 0;
+      // Nobody waits behind what a clog holds still.
+      path.lastArrivalMs = 0;
+    }
     this.weather = fairWeather;
   }
 

@@ -81,14 +81,17 @@ export class DiskCopies {
     const opened = [...plans];
     const dropped: number[] = [];
     for (const [partition, plan] of plans.entries()) {
-      const found = foundIn(wal.group(partition), wal.damaged.has(partition));
-      const damage = parts.damage.get(partition) ?? this.#damage.get(partition);
+      const group = wal.group(partition);
+      // Only now: of a group that the log has forgotten it knows the damage when it is asked for.
+      const lost = wal.damaged.get(partition);
+      const found = foundIn(group, lost !== undefined);
+      const damage = parts.damage.get(partition) ?? lost ?? this.#damage.get(partition);
       if (found === undefined && damage === undefined) continue;
       const known = found === undefined || found.replica === nobody ? undefined : found.replica;
       const replica = known ?? plan?.bootstrap.replica ?? nobody;
       const isSame = plan?.bootstrap.replica === replica;
       if (isSame && found?.retired !== true && damage === undefined) continue;
-      if (found?.retired !== true) stageRetired(wal, partition, replica);
+      if (found?.retired !== true || lost !== undefined) stageRetired(wal, partition, replica);
       // Whoever it was, it may have been the one that is wanted.
       else if (known === undefined) stageMark(wal, partition, replica);
       dropped.push(partition);
@@ -137,8 +140,9 @@ export class DiskCopies {
 }
 
 function stageRetired(wal: Wal, partition: number, replica: ReplicaId): void {
-  const hard = wal.group(partition).hardState;
-  wal.stageRemoved(partition, hard?.term ?? 0, hard?.votedFor ?? nobody);
+  const { hardState, removed } = wal.group(partition);
+  const last = hardState ?? removed;
+  wal.stageRemoved(partition, last?.term ?? 0, last?.votedFor ?? nobody);
   stageMark(wal, partition, replica);
 }
 
