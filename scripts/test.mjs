@@ -15,7 +15,8 @@ const { prepare, PrepareError, root } = await import("./prepare.mjs");
 
 /** @typedef {{ title: string, args: string[], limitMinutes: number }} Run */
 
-const tests = ["--import", "tsx", "--enable-source-maps", "--test-reporter=spec"];
+const simulation = ["--import", "tsx", "--enable-source-maps"];
+const tests = [...simulation, "--test-reporter=spec"];
 
 /** @type {Record<string, (words: string[]) => Run[]>} */
 const steps = {
@@ -27,6 +28,13 @@ const steps = {
   ],
   unit: (words) => [
     { title: "Unit suite", args: [...tests, "test/all.ts", ...words], limitMinutes: 8 },
+  ],
+  simulate: () => [
+    {
+      title: "Cluster simulation, 200 seeds",
+      args: [...simulation, "simulator/main.ts", "--seed", "1", "--seeds", "200"],
+      limitMinutes: 5,
+    },
   ],
   build: () => [{ title: "Build", args: ["scripts/build.mjs"], limitMinutes: 2 }],
   processes: (words) =>

@@ -49,6 +49,7 @@ const numbers = [
   "configurations",
   "reads",
   "writes",
+  "undecided",
 ] as const satisfies readonly (keyof SeedReport)[];
 const totals = new Map<string, number>();
 const clock = new SystemClock();

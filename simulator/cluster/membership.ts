@@ -229,7 +229,7 @@ export class Membership {
       return;
     }
     const learner = must(this.#directory.copy(partition, id));
-    if (this.#hasCaughtUp(group, id)) {
+    if (this.#hasCaughtUp(partition, group, id)) {
       plan.waitedRounds = 0;
       const added = { kind: changeKinds.addVoter, replica: id };
       this.#change(partition, plan, group, [added, remove(leaving)]);
@@ -274,7 +274,10 @@ export class Membership {
     if (chance(this.#random, 0.2)) host.die("kill");
   }
 
-  #hasCaughtUp(group: RaftGroup, replica: number): boolean {
+  /** A copy whose disk has just been damaged must not become a voter: that it is lost is known soon. */
+  #hasCaughtUp(partition: number, group: RaftGroup, replica: number): boolean {
+    const copy = this.#directory.copy(partition, replica);
+    if (copy?.state !== "alive" || copy.doubtful) return false;
     const match = group.status().progress.get(replica)?.match ?? 0;
     const { committed, configurationIndex } = group.raft;
     return match >= configurationIndex && match + catchUpEntries >= committed;
@@ -302,7 +305,7 @@ export class Membership {
         () => this.#change(partition, plan, group, [demoted]),
       );
     }
-    if (learner !== undefined && this.#hasCaughtUp(group, learner)) {
+    if (learner !== undefined && this.#hasCaughtUp(partition, group, learner)) {
       const promoted = { kind: changeKinds.addVoter, replica: learner };
       whims.push(
         () => this.#change(partition, plan, group, [promoted]),

@@ -7,6 +7,8 @@ import type { Clock } from "../../src/base/clock.ts";
 import { chance, randomBelow } from "../../src/base/random.ts";
 import type { Random } from "../../src/base/random.ts";
 import { segmentHeaderBytes } from "../../src/wal/format.ts";
+import { readLog } from "../../src/wal/recovery.ts";
+import { segmentFile } from "../../src/wal/segment.ts";
 import { dataDirectory, diskBytes } from "./host.ts";
 import type { Host } from "./host.ts";
 import type { MessageNetwork } from "./message-network.ts";
@@ -231,7 +233,7 @@ export class Nemesis {
     if (host === undefined || !this.#world.mayLose(host)) return false;
     const path = this.#rotting(host);
     if (path === undefined) return false;
-    const { from, to } = rottingRange(path, host.files.contents(path));
+    const { from, to } = rottingRange(host, path);
     if (to <= from) return false;
     this.#world.doubtCopies(host);
     host.troubled = true;
@@ -273,12 +275,23 @@ export class Nemesis {
 const isSegment = /\/wal\/[0-9a-f]{16}\.wal$/;
 
 /**
- * Of a segment of the log its first half, as far as it is written: at the end of the log damage and a torn write look alike. Not its header: a log without any
- * readable one is refused, and is for an operator.
+ * Of the newest segment of the log its first half, as far as it is written: at the end of the log damage and a torn write look alike. Not a header: a log without any
+ * readable one is refused, and is for an operator. (A segment that is recycled has old bytes behind its end.)
  */
-function rottingRange(path: string, bytes: Uint8Array): { from: number; to: number } {
-  if (!isSegment.test(path)) return { from: 0, to: bytes.length };
-  let written = bytes.length;
-  while (written > 0 && bytes[written - 1] === 0) written--;
-  return { from: segmentHeaderBytes, to: Math.floor(written / 2) };
+function rottingRange(host: Host, path: string): { from: number; to: number } {
+  const { length } = host.files.contents(path);
+  if (!isSegment.test(path)) return { from: 0, to: length };
+  // On a copy of the disk: looking is no operation of the node.
+  const nodeId = host.node?.identity.nodeId ?? 0;
+  const { segments, position } = readLog(
+    host.files.clone(),
+    `${dataDirectory}/wal`,
+    nodeId,
+    "retire",
+  );
+  const names = segments.map(({ id }) => `${dataDirectory}/wal/${segmentFile(id)}`);
+  const at = names.indexOf(path);
+  if (at < 0) return { from: 0, to: 0 };
+  const newest = at === names.length - 1;
+  return { from: segmentHeaderBytes, to: newest ? Math.floor(position / 2) : length };
 }

@@ -27,6 +27,8 @@ export interface SeedReport {
   readonly configurations: number;
   readonly reads: number;
   readonly writes: number;
+  /** Keys whose history was too long to decide whether it is linearizable. */
+  readonly undecided: number;
   readonly faults: ReadonlyMap<FaultName, number>;
   /** What was found to be wrong, and of which partition (-1: of none). */
   readonly violation: { readonly text: string; readonly partition: number } | undefined;
@@ -56,8 +58,9 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     records: recordLimits(swarm.segmentBytes),
   });
   let violation: SeedReport["violation"];
+  let undecided = 0;
   try {
-    await play(cluster, workload);
+    undecided = await play(cluster, workload);
   } catch (error) {
     violation = describe(error);
     trace.say("fault", violation.partition, `violation: ${violation.text}`);
@@ -75,18 +78,20 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     configurations: cluster.checks.configurations,
     reads: workload.counts.reads,
     writes: workload.counts.writes,
+    undecided,
     faults: cluster.nemesis.counts,
     violation,
   };
 }
 
-async function play(cluster: Cluster, workload: Workload): Promise<void> {
+/** Returns how many keys were not decided. */
+async function play(cluster: Cluster, workload: Workload): Promise<number> {
   cluster.start();
   workload.start();
   await cluster.pass(cluster.swarm.safetyMs);
   await new Liveness(cluster).require(() => workload.stop());
   await new Steadiness(cluster).require();
-  workload.check();
+  return workload.check().undecided;
 }
 
 /** An assertion of the shipped code that fails is as much of a violation as what a check finds. */

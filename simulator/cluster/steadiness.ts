@@ -73,19 +73,18 @@ export class Steadiness {
         `CheckQuorum (thesis 6.2): h${host.number} was cut off ${stepDownMaxMs} ms ago and still leads partition ${partition} in term ${host.group(partition)?.raft.term}`,
       );
     }
-    const others = this.#majorityWithout(partition, host.number);
-    for (let waitedMs = 0; others; waitedMs += lookEveryMs) {
-      const successor = this.#reigns().find((each) => each.partition === partition);
-      if (successor !== undefined && successor.leader !== host.number) break;
-      if (waitedMs > electMaxMs)
-        throw new Violation(
-          partition,
-          `nobody leads partition ${partition} without h${host.number}`,
-        );
-      await cluster.pass(lookEveryMs);
-    }
+    if (this.#majorityWithout(partition, host.number)) await this.#successorOf(reign);
     cluster.network.unblockAll();
     await cluster.pass(settleMs);
+  }
+
+  async #successorOf({ partition, leader }: Reign): Promise<void> {
+    for (let waitedMs = 0; waitedMs < electMaxMs; waitedMs += lookEveryMs) {
+      const successor = this.#reigns().find((each) => each.partition === partition);
+      if (successor !== undefined && successor.leader !== leader) return;
+      await this.#cluster.pass(lookEveryMs);
+    }
+    throw new Violation(partition, `nobody leads partition ${partition} without h${leader}`);
   }
 
   #cutOff({ number }: Host): void {
