@@ -87,7 +87,9 @@ export class DiskCopies {
       const found = foundIn(group, lost !== undefined);
       const damage = parts.damage.get(partition) ?? lost ?? this.#damage.get(partition);
       if (found === undefined && damage === undefined) continue;
-      const known = found === undefined || found.replica === nobody ? undefined : found.replica;
+      // A damaged log may name an earlier copy: what said that another one came may be what is damaged. Then whoever is wanted may have been here.
+      const isNamed = lost === undefined && found !== undefined && found.replica !== nobody;
+      const known = isNamed ? found.replica : undefined;
       const replica = known ?? plan?.bootstrap.replica ?? nobody;
       const isSame = plan?.bootstrap.replica === replica;
       if (isSame && found?.retired !== true && damage === undefined) continue;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
+import { encodeToken } from "../../src/log/log-token.ts";
 import { changeKinds } from "../../src/raft/membership-change.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { Wal } from "../../src/wal/wal.ts";
@@ -145,6 +146,33 @@ suite("P7: a damaged copy is retired", () => {
     await host.start();
     assert.deepEqual(host.node.retired, []);
     assert.equal(host.node.groups[0]?.replica, 12);
+    await cluster.stop();
+  });
+
+  test("one whose name is what was damaged is not taken for the copy before it, and does not begin anew under its id", async () => {
+    const cluster = await clusterAtWork();
+    const host = await damageFollower(cluster, flipInLog);
+    await replace(cluster, host, 0, 11);
+    await cluster.ask(set(41), 0);
+    await cluster.run(500);
+    await host.stop();
+    const { configuration } = must(host.plans[0]).bootstrap;
+    const name = encodeToken({ replica: 11, term: 0, configuration, configurationIndex: 0 });
+    let flipped = 0;
+    for (const path of pathsOf(host, /[0-9a-f]{16}\.wal$/)) {
+      const bytes = Buffer.from(host.files.contents(path));
+      for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
+        host.files.flipBit(path, at + 16, 1);
+        flipped++;
+      }
+    }
+    assert.ok(flipped > 0, "the log holds the name of the copy");
+    await host.start();
+    assert.ok(
+      host.node.retired.some(({ partition, replica }) => partition === 0 && replica === 11),
+      JSON.stringify(host.node.retired),
+    );
+    assert.equal(host.node.groups[0], undefined);
     await cluster.stop();
   });
 
