@@ -31,6 +31,9 @@ const noMembers: Configuration = {
   autoLeave: false,
 };
 
+/** Stands for a copy of which the damaged log does not tell the name, where none was wanted: whoever is wanted later is another one, for ids are not used again. */
+const noneWanted: ReplicaId = Number.MAX_SAFE_INTEGER;
+
 /** Who the copy in a log is; `retired`: what is left is only the mark of one that was. */
 interface FoundCopy {
   readonly replica: ReplicaId;
@@ -90,7 +93,7 @@ export class DiskCopies {
       // A damaged log may name an earlier copy: what said that another one came may be what is damaged. Then whoever is wanted may have been here.
       const isNamed = lost === undefined && found !== undefined && found.replica !== nobody;
       const known = isNamed ? found.replica : undefined;
-      const replica = known ?? plan?.bootstrap.replica ?? nobody;
+      const replica = known ?? plan?.bootstrap.replica ?? noneWanted;
       const isSame = plan?.bootstrap.replica === replica;
       if (isSame && found?.retired !== true && damage === undefined) continue;
       if (found?.retired !== true || lost !== undefined) stageRetired(wal, partition, replica);
