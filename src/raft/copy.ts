@@ -28,6 +28,9 @@ import {
 } from "./vocabulary.ts";
 
 const noEntries: readonly Entry[] = [];
+const noMessages: readonly Message[] = [];
+const noReads: readonly ReadState[] = [];
+const noFetches: readonly Fetch[] = [];
 /** Into so many parts the election timeout is divided among the priorities. */
 const prioritySteps = 5;
 
@@ -120,6 +123,36 @@ export class Copy {
 
   get hasCommittedInTerm(): boolean {
     return this.log.termAt(this.log.committed) === this.term;
+  }
+
+  // Most are empty most of the time: then nothing is made.
+
+  takeMessages(): readonly Message[] {
+    if (this.messages.length === 0) return noMessages;
+    const taken = this.messages;
+    this.messages = [];
+    return taken;
+  }
+
+  takeAfterAppend(): readonly Message[] {
+    if (this.afterAppend.length === 0) return noMessages;
+    const taken = this.afterAppend;
+    this.afterAppend = [];
+    return taken;
+  }
+
+  takeReadStates(): readonly ReadState[] {
+    if (this.readStates.length === 0) return noReads;
+    const taken = this.readStates;
+    this.readStates = [];
+    return taken;
+  }
+
+  takeFetches(): readonly Fetch[] {
+    if (this.fetches.length === 0) return noFetches;
+    const taken = this.fetches;
+    this.fetches = [];
+    return taken;
   }
 
   send(type: MessageType, to: ReplicaId, fields: MessageFields): void {

@@ -41,7 +41,7 @@ export class ReadyMaker {
     const mustSync =
       entries.length > 0 || copy.term !== this.#hard.term || copy.vote !== this.#hard.vote;
     const snapshot = log.unwrittenSnapshot();
-    const { afterAppend } = copy;
+    const afterAppend = copy.takeAfterAppend();
     const persists =
       hard !== undefined || entries.length > 0 || snapshot !== undefined || afterAppend.length > 0;
     const ready: Ready = {
@@ -50,19 +50,15 @@ export class ReadyMaker {
       snapshot,
       entries,
       mustSync,
-      messages: copy.messages,
+      messages: copy.takeMessages(),
       afterAppend,
       ack: persists ? log.ackOf(copy.term) : undefined,
       committed: log.toApply(),
-      reads: copy.readStates,
-      fetches: copy.fetches,
+      reads: copy.takeReadStates(),
+      fetches: copy.takeFetches(),
     };
     if (ready.soft !== undefined) this.#soft = ready.soft;
     if (hard !== undefined) this.#hard = hard;
-    copy.messages = [];
-    copy.afterAppend = [];
-    copy.readStates = [];
-    copy.fetches = [];
     log.writing();
     log.applying(ready.committed);
     return ready;
