@@ -57,6 +57,11 @@ export class Checks {
     this.#configurationAt = Array.from({ length: partitions }, () => 0);
   }
 
+  /** Up to here entries of a partition are known to be committed. */
+  committed(partition: number): number {
+    return must(this.#invariants[partition]).committed;
+  }
+
   /** The node of a host may have changed. Throws Violation. */
   look(host: Host, node: Node): void {
     const seen = this.#seenOn(host.number);

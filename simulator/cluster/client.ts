@@ -215,11 +215,17 @@ class Exchange {
 
   #readBehindBarrier(attempt: Attempt, partition: Partition): void {
     const { request, surroundings } = this.#parts;
+    const { oracle } = surroundings.cluster;
+    const committed = oracle?.committed(request.partition) ?? 0;
     partition.barrier().then(
       () => {
         // The memory of a dead process may be anything.
-        if (surroundings.lives.of(attempt.host) === attempt.life)
-          this.#respond(attempt, request.read(partition));
+        if (surroundings.lives.of(attempt.host) !== attempt.life) return;
+        if (partition.position < committed) {
+          const text = `a read of partition ${request.partition} on host ${attempt.host} sees entries up to ${partition.position}; those up to ${committed} were committed before it was asked for`;
+          oracle?.violate(new SimulationError(`P2 (thesis 6.4): ${text}`));
+        }
+        this.#respond(attempt, request.read(partition));
       },
       (error: unknown) => {
         if (!(error instanceof TrubaError)) throw error;

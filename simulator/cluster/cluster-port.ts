@@ -1,4 +1,5 @@
 /** What the clients of a simulated cluster see of it: its nodes, and when one of them is gone. */
+import type { SimulationError } from "../node-state.ts";
 import type { Node } from "../../src/node/node.ts";
 
 export interface ClusterPort {
@@ -13,4 +14,12 @@ export interface ClusterPort {
    * answered any more. `nodeOn` gives `undefined` already.
    */
   onHostDown(listener: (host: number) => void): void;
+  /** What only the simulator can know; absent where nobody does. */
+  readonly oracle?: Oracle;
+}
+
+export interface Oracle {
+  /** Up to here entries of a partition are known to be committed, by any of its copies: a read that is asked for now must see them. */
+  committed(partition: number): number;
+  violate(error: SimulationError): void;
 }

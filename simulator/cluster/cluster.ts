@@ -127,6 +127,11 @@ export class Cluster implements ClusterPort, HostWorld {
     }
   }
 
+  readonly oracle = {
+    committed: (partition: number): number => this.checks.committed(partition),
+    violate: (error: SimulationError): void => this.violate(error),
+  };
+
   // What the hosts tell.
 
   ranTask(host: Host): void {

@@ -72,6 +72,11 @@ export class RaftInvariants {
     this.#begun ||= copies.length > 0;
   }
 
+  /** Up to here entries are known to be committed. */
+  get committed(): Index {
+    return this.#committed.last;
+  }
+
   /** The copy's process has ended; when it is seen again, it is what its disk holds. */
   copyRestarted(id: ReplicaId): void {
     if (this.#seen.has(id)) this.#restarted.add(id);
