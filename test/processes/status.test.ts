@@ -205,7 +205,10 @@ suite("truba log", { skip: notBuilt }, () => {
     assert.equal(code, 0, stderr);
     assert.equal(stderr, "");
     assert.match(stdout, /^0000000000000001\.wal {2}segment 1, 16777216 bytes/);
-    assert.match(stdout, /\n {2}batch 3 at \d+: \d+ bytes, 1 records\n/);
+    // The terms and votes of all groups, then the entries with which their terms begin, then the first operation.
+    assert.match(stdout, /\n {2}batch 2 at \d+: \d+ bytes, 2 records\n {4}hard state/);
+    assert.match(stdout, /\n {2}batch 3 at \d+: \d+ bytes, 2 records\n {4}entry: .* 0 bytes at/);
+    assert.match(stdout, /\n {2}batch 4 at \d+: \d+ bytes, 1 records\n/);
     assert.match(stdout, /\n {4}hard state: group 1, index \d+, term 1, 8 bytes at \d+\n/);
     assert.match(stdout, /writer \d+, sequence 1, 20\d\d-\S+Z, seed \d+, 1 operations\n/);
     for (let number = 0; number < 20; number++)
