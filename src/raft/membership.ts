@@ -19,6 +19,12 @@ export function changeRefusal(copy: Copy, change: ConfigurationChange): string |
   const leaves = change.changes.length === 0;
   if (members.isJoint && !leaves) return "the joint configuration must be left first";
   if (!members.isJoint && leaves) return "there is no joint configuration to leave";
+  try {
+    members.check(change);
+  } catch (error) {
+    if (error instanceof TrubaError) return error.message;
+    throw error;
+  }
   return undefined;
 }
 

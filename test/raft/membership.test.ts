@@ -119,6 +119,15 @@ suite("raft: membership", () => {
     assert.deepEqual(cores.raft(1).configuration.voters, [1, 2, 3, 4]);
   });
 
+  test("a change that is impossible is refused before it is proposed, and says why", () => {
+    const cores = new Cores({ voters: [1] });
+    cores.elect(1);
+    const refusal = cores
+      .raft(1)
+      .changeRefusal({ transition: "auto", changes: [{ kind: changeKinds.remove, replica: 1 }] });
+    assert.match(refusal ?? "", /removed all voters/);
+  });
+
   test("thesis 4.2.2: a leader that is removed steps down when that is applied, and the others elect", () => {
     const cores = new Cores({ preVote: true, checkQuorum: true });
     cores.elect(1);
