@@ -104,10 +104,6 @@ export class ReplicatedLog {
     return this.#terms.lastTerm;
   }
 
-  get runs(): readonly TermRun[] {
-    return this.#terms.runs;
-  }
-
   termAt(index: Index): Term | undefined {
     return this.#terms.termAt(index);
   }

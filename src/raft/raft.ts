@@ -16,7 +16,6 @@ import { read } from "./reading.ts";
 import { ReadyMaker } from "./ready.ts";
 import { checkQuorum, entriesArrived, transferTo } from "./replication.ts";
 import { propose, step } from "./step.ts";
-import type { TermRun } from "./term-runs.ts";
 import {
   type AppendAck,
   type Configuration,
@@ -216,11 +215,6 @@ export class Raft {
 
   termAt(index: Index): Term | undefined {
     return this.#copy.log.termAt(index);
-  }
-
-  /** The terms of all entries from `baseIndex` on. */
-  get termRuns(): readonly TermRun[] {
-    return this.#copy.log.runs;
   }
 
   get configuration(): Configuration {

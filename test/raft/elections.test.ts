@@ -194,6 +194,52 @@ suite("raft: elections", () => {
     assert.deepEqual(cores.leaders, [1]);
   });
 
+  test("who asks for a vote says what is committed: the one with the longer log learns that it is a voter, and leads", () => {
+    const cores = new Cores({ voters: [1], learners: [2], preVote: true, checkQuorum: true });
+    cores.elect(1);
+    const promotion = {
+      transition: "auto",
+      changes: [{ kind: changeKinds.addVoter, replica: 2 }],
+    } as const;
+    cores.propose(1, "before");
+    cores.settle();
+    cores.raft(1).propose([{ kind: 1, data: encodeChange(promotion) }]);
+    // Until 1 has applied it alone; 2 has the entry and does not know that it is committed.
+    for (let i = 0; i < 20 && cores.raft(1).configuration.voters.length < 2; i++) {
+      cores.turn(1);
+      cores.turn(2);
+      cores.wire.splice(0).forEach((message) => {
+        if (message.commit < cores.raft(1).lastIndex) cores.raft(message.to).step(message);
+      });
+    }
+    assert.deepEqual(cores.raft(1).configuration.voters, [1, 2]);
+    assert.equal(cores.raft(2).isVoter, false);
+    // 2 gets one more entry, which 1 loses with its power.
+    cores.sync(1);
+    cores.slow.add(1);
+    const { term, lastIndex: index } = cores.raft(2);
+    cores.raft(2).step(
+      messageOf({
+        type: messageTypes.append,
+        from: 1,
+        to: 2,
+        term,
+        index,
+        logTerm: term,
+        commit: index - 1,
+        entries: [{ index: index + 1, term, kind: 0, data: Buffer.from("longer") }],
+      }),
+    );
+    cores.wire.splice(0);
+    cores.turn(2);
+    cores.wire.splice(0);
+    cores.start(1);
+    cores.slow.delete(1);
+    cores.tick(undefined, 40);
+    assert.deepEqual(cores.leaders, [2]);
+    assert.deepEqual(cores.texts(1), ["before", "longer"]);
+  });
+
   test("a learner votes when it is asked: the candidate may know of its promotion before it does", () => {
     const cores = new Cores({ voters: [1], learners: [2] });
     cores.raft(2).step(messageOf({ type: messageTypes.vote, from: 1, to: 2, term: 3 }));
