@@ -176,6 +176,23 @@ suite("P7: a damaged copy is retired", () => {
     await cluster.stop();
   });
 
+  test("one that nobody wanted when it was found damaged does not stand in the way of the next one", async () => {
+    const cluster = await clusterAtWork();
+    const host = await damageFollower(cluster, (each) => {
+      flipInLog(each);
+      each.plans[0] = undefined;
+    });
+    assert.deepEqual(host.node.retired, []);
+    host.plans[0] = cluster.planFor(host, 12);
+    for (let i = 0; i < 2; i++) {
+      await host.stop();
+      await host.start();
+      assert.deepEqual(host.node.retired, []);
+      assert.equal(host.node.groups[0]?.replica, 12);
+    }
+    await cluster.stop();
+  });
+
   test("whenever the power goes while it is retired, the next start ends it", async () => {
     let points = 0;
     for (let operations = 0; ; operations++) {
