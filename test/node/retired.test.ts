@@ -1,7 +1,4 @@
-/**
- * P7 among several nodes: a copy whose log or checkpoint is damaged is retired, once and for good, and another one under a new id takes its place; and copies that
- * are no longer wanted go.
- */
+/** P7 among several nodes: a damaged copy is retired, once and for good, and another one under a new id takes its place; copies no longer wanted go. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
