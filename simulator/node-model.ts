@@ -247,6 +247,6 @@ export function textOfOutcome(outcome: Outcome): string {
     case "done":
       return "done";
     default:
-      return unreachable(outcome);
+      return JSON.stringify(outcome);
   }
 }

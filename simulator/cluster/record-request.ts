@@ -125,13 +125,8 @@ function answerOf(outcome: Outcome): ActionAnswer {
       const { version, value } = outcome;
       return { kind: "value", version, stamp: value === undefined ? 0 : stampOf(value) };
     }
-    case "group":
-    case "aborted":
-    case "error":
-    case "done":
-      throw new SimulationError(`an action on a record was answered ${outcome.kind}`);
     default:
-      return unreachable(outcome);
+      throw new SimulationError(`an action on a record was answered ${outcome.kind}`);
   }
 }
 

@@ -12,6 +12,10 @@ export interface ErrorKind {
   readonly retryable: boolean;
   /** What it means and what to do: the text of docs/errors.md. */
   readonly meaning: string;
+  /** Code of the same error in TaskFlux (`ErrorType`), or of a policy violation there. */
+  readonly taskFlux?: { readonly error: number } | { readonly policy: number };
+  /** Code of the same error in mpy6a. */
+  readonly mpy6a?: number;
 }
 
 const table = {
@@ -65,6 +69,128 @@ const table = {
     retryable: false,
     meaning: "The record's version is not the one that IFVERSION named. Read it again.",
   },
+  // Queues
+  BADQUEUENAME: {
+    status: 400,
+    retryable: false,
+    meaning: "A queue's name is printable ASCII (33 to 126) of 1 to 255 bytes.",
+    taskFlux: { error: 1 },
+  },
+  NOQUEUE: {
+    status: 404,
+    retryable: false,
+    meaning: "There is no queue of this name. Make it first; only `default` makes itself.",
+    taskFlux: { error: 2 },
+  },
+  QUEUEEXISTS: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "There is a queue of this name already, or one of another type where IFABSENT was said.",
+    taskFlux: { error: 3 },
+  },
+  BADPRIORITYRANGE: {
+    status: 400,
+    retryable: false,
+    meaning:
+      "The lowest priority is above the highest, one of them is missing, or the range is too wide for its type.",
+    taskFlux: { error: 4 },
+  },
+  BADMAXSIZE: {
+    status: 400,
+    retryable: false,
+    meaning: "A queue's greatest size is a whole number from 0 to 2,147,483,647.",
+    taskFlux: { error: 5 },
+  },
+  BADMAXPAYLOAD: {
+    status: 400,
+    retryable: false,
+    meaning: "A queue's greatest payload is a whole number of bytes from 0 to the limit of values.",
+    taskFlux: { error: 6 },
+  },
+  NOPRIORITYRANGE: {
+    status: 400,
+    retryable: false,
+    meaning: "A queue of type range needs its lowest and highest priority.",
+    taskFlux: { error: 7 },
+  },
+  BADIMPLEMENTATION: {
+    status: 400,
+    retryable: false,
+    meaning: "A queue's type is fifo, priority or range.",
+    taskFlux: { error: 8 },
+  },
+  QUEUEFULL: {
+    status: 429,
+    retryable: true,
+    meaning: "The queue has as many tasks as its greatest size says; nothing was added.",
+    taskFlux: { policy: 1 },
+  },
+  PAYLOADTOOLARGE: {
+    status: 413,
+    retryable: false,
+    meaning: "The payload is larger than the queue allows; nothing was added.",
+    taskFlux: { policy: 2 },
+  },
+  PRIORITYOUTOFRANGE: {
+    status: 400,
+    retryable: false,
+    meaning:
+      "The priority is outside the queue's range, or the queue takes none; nothing was added.",
+    taskFlux: { policy: 3 },
+  },
+  LEASELOST: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "The lease does not hold: it ended, or the task was given back, acknowledged or deleted. Somebody else may have the task.",
+  },
+  TOOMANY: {
+    status: 409,
+    retryable: false,
+    meaning: "There are as many of these as there may be; the text names them and the limit.",
+  },
+  // Sessions
+  BADSESSION: {
+    status: 400,
+    retryable: false,
+    meaning: "A session's id is {tag} and 16 hexadecimal digits.",
+    mpy6a: 4000,
+  },
+  NOSESSION: {
+    status: 404,
+    retryable: false,
+    meaning: "There is no such session; it was deleted, or never was.",
+  },
+  FENCED: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "The epoch is not the session's: it was stored or given to somebody else meanwhile. Let it go.",
+  },
+  SESSIONTOOLONG: {
+    status: 413,
+    retryable: false,
+    meaning: "The records of the session would be longer than its kind allows; nothing was added.",
+    mpy6a: 2000,
+  },
+  REPEATLIMIT: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "The session has reached the repeat limit of its kind and is among the dead. Revive it to go on.",
+    mpy6a: 2001,
+  },
+  NOKIND: {
+    status: 404,
+    retryable: false,
+    meaning: "There is no kind of sessions of this name in the configuration.",
+  },
+  KINDCLOSED: {
+    status: 409,
+    retryable: false,
+    meaning: "The kind of sessions was taken out of the configuration: there are no new ones.",
+  },
   // Request ids (DESIGN: once)
   REQUESTAHEAD: {
     status: 400,
@@ -83,6 +209,49 @@ const table = {
     retryable: false,
     meaning:
       "The request id was used before with another operation. Make a new id for each request.",
+  },
+  // Access
+  NOAUTH: {
+    status: 401,
+    retryable: false,
+    meaning: "The node wants a token: AUTH, HELLO … AUTH, or Authorization: Bearer.",
+  },
+  WRONGPASS: { status: 401, retryable: false, meaning: "The node does not know the token." },
+  NOPERM: {
+    status: 403,
+    retryable: false,
+    meaning: "The token's role does not allow this; the text names the role that does.",
+  },
+  BADORIGIN: {
+    status: 403,
+    retryable: false,
+    meaning:
+      "The request comes from a page of another origin, which the configuration does not allow.",
+  },
+  // HTTP
+  BADJSON: { status: 400, retryable: false, meaning: "The body is not JSON, or not in UTF-8." },
+  BADCONTENTTYPE: {
+    status: 415,
+    retryable: false,
+    meaning: "The content type of the body is not one that this address takes.",
+  },
+  NOROUTE: { status: 404, retryable: false, meaning: "There is nothing at this address." },
+  BADMETHOD: { status: 405, retryable: false, meaning: "The address does not take this method." },
+  // The client
+  NOCONNECTION: {
+    status: 503,
+    retryable: true,
+    meaning: "The client has reached no node in the time that it had; nothing was sent.",
+  },
+  CLOSED: {
+    status: 503,
+    retryable: false,
+    meaning: "The client, or what was opened of it, is closed.",
+  },
+  BADANSWER: {
+    status: 502,
+    retryable: false,
+    meaning: "The node answered what this client does not understand.",
   },
   // The node
   OVERLOADED: {

@@ -16,6 +16,70 @@ export const limits = {
   /** Largest COUNT of SCAN. */
   scanMaxCount: 10_000,
 
+  // Queues
+  /** Longest name of a queue. */
+  queueNameMaxBytes: 255,
+  /** Queues of one partition. */
+  queuesMaxCount: 65_536,
+  /** Greatest size that a queue may be given. */
+  queueSizeMaxCount: 2_147_483_647,
+  /** Priorities of a queue of type range. */
+  priorityRangeMaxCount: 65_536,
+  /** Shortest lease. */
+  leaseMinMs: 100,
+  /** Longest lease: twelve hours. */
+  leaseMaxMs: 43_200_000,
+  /** Lease of a queue unless it says otherwise. */
+  leaseDefaultMs: 30_000,
+  /** Deliveries of a task unless its queue says otherwise. */
+  deliveriesDefaultCount: 20,
+  /** Most deliveries that a queue may ask for. */
+  deliveriesMaxCount: 1_000_000,
+  /** Longest delay of a task or a session: ten years. */
+  delayMaxMs: 315_576_000_000,
+  /** Longest dedup id. */
+  dedupIdMaxBytes: 128,
+  /** How long a dedup id is remembered unless its queue says otherwise. */
+  dedupDefaultMs: 300_000,
+  /** How long a dedup id may be remembered: a week. */
+  dedupMaxMs: 604_800_000,
+  /** Tasks that one pop takes, tasks that one acknowledgement names, sessions that one take takes. */
+  takeMaxCount: 1_024,
+  /** Payloads that one pop hands out, but for its first task. */
+  takeMaxBytes: 4_194_304,
+  /** How long a pop or take may wait. */
+  waitMaxMs: 60_000,
+  /** Pops, takes and subscriptions of one node that wait; over it OVERLOADED. */
+  waitersMaxCount: 100_000,
+  /** Tasks that one subscription may have at one time. */
+  creditMaxCount: 10_000,
+  /** Rows that one operation drops, revives or gives back; a request with more takes several. */
+  sweepMaxRows: 1_024,
+  /** Tasks, queues or sessions in one answer that lists them. */
+  listMaxCount: 1_000,
+
+  // Sessions
+  /** Kinds of sessions in a configuration. */
+  kindsMaxCount: 256,
+  /** Longest name of a kind. */
+  kindNameMaxBytes: 64,
+  /** Records of one session. */
+  sessionRecordsMaxCount: 4_096,
+  /** Bytes of all records of a session unless its kind says otherwise. */
+  sessionDefaultBytes: 1_048_576,
+  /** Most bytes of all records of a session that a kind may allow. */
+  sessionMaxBytes: 16_777_216,
+  /** Repeats of a session unless its kind says otherwise. */
+  repeatsDefaultCount: 20,
+  /** Delay of a stored session unless its kind says otherwise. */
+  repeatDelayDefaultMs: 5_000,
+  /** Random spread of that delay unless its kind says otherwise. */
+  repeatSpreadDefaultMs: 1_000,
+  /** Silence after which an active session counts as hung unless its kind says otherwise. */
+  silenceDefaultMs: 30_000,
+  /** Shortest silence that a kind may ask for. */
+  silenceMinMs: 1_000,
+
   // Protocol
   /** Arguments of one RESP command. */
   respArgumentsMaxCount: 8_192,

@@ -15,10 +15,44 @@ export const operationCodes = {
   group: 1,
   due: 2,
   digest: 3,
+  disconnected: 4,
+  restarted: 5,
   recordSet: 16,
   recordDelete: 17,
   recordGet: 18,
+  recordCheck: 19,
+  queueCreate: 32,
+  queueAlter: 33,
+  queueDelete: 34,
+  queuePause: 35,
+  queuePurge: 36,
+  queueRevive: 37,
+  queuePush: 40,
+  queuePop: 41,
+  queueAck: 42,
+  queueNack: 43,
+  queueExtend: 44,
+  queueCheck: 45,
+  sessionNew: 64,
+  sessionAppend: 65,
+  sessionReplace: 66,
+  sessionTouch: 67,
+  sessionDelete: 68,
+  sessionStore: 69,
+  sessionTake: 70,
+  sessionRevive: 71,
+  sessionKinds: 80,
 } as const;
+
+/** An operation as a surface has made it of a request: where it goes and how it writes itself. */
+export interface Operation {
+  /** One of {@link operationCodes}. */
+  readonly code: number;
+  /** Slot of its key, which decides the partition. */
+  readonly slot: number;
+  /** Writes the body, between the writer's `begin` and `end`. */
+  encode(writer: OperationWriter): void;
+}
 
 const initialBytes = 16_384;
 const arenaBytes = 262_144;

@@ -5,7 +5,7 @@ import type { Outcome } from "../machines/outcome.ts";
 import type { RespWriter } from "../protocol/resp-writer.ts";
 import type { Call } from "./call.ts";
 import type { Failure } from "./failure.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../machines/operation.ts";
 import type { Session } from "./session.ts";
 
 export type CommandGroup = "connection" | "server" | "cluster" | "records" | "transactions";

@@ -13,7 +13,7 @@ import {
 } from "../machines/records/records.ts";
 import { type Call, integerOf, isWord, quoted } from "./call.ts";
 import { type Failure, failure, syntaxError } from "./failure.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../machines/operation.ts";
 import { RecordKeyParser } from "./record-key.ts";
 
 type Condition = SetOptions["condition"];

@@ -16,7 +16,7 @@ import {
   isFailure,
 } from "./command.ts";
 import { type Failure, failure } from "./failure.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../machines/operation.ts";
 import type { Render, ReplyQueue } from "./reply-queue.ts";
 import { checkRequestId } from "./request-id.ts";
 import { type ReadScope, RequestOrder } from "./request-order.ts";

@@ -5,7 +5,7 @@ import type { Address } from "../base/network.ts";
 import type { Node } from "../node/node.ts";
 import type { OutcomeSink } from "../partition/answer.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../machines/operation.ts";
 import { RecordOperation } from "./record-operation.ts";
 import { RecordKeyParser } from "./record-key.ts";
 

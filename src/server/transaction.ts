@@ -7,7 +7,7 @@ import type { RespWriter } from "../protocol/resp-writer.ts";
 import { type Call, CopiedCall } from "./call.ts";
 import { type ManyCommand, type ReadCommand, type WriteCommand, isFailure } from "./command.ts";
 import { type Failure, failure } from "./failure.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../machines/operation.ts";
 import type { Session } from "./session.ts";
 
 export type Queueable = WriteCommand | ManyCommand | ReadCommand;

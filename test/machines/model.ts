@@ -3,12 +3,8 @@
  * only how many bytes a stored outcome has.
  */
 import { must } from "../../src/base/assert.ts";
-import {
-  type ErrorOutcome,
-  type Outcome,
-  type RecordStatus,
-  encodeOutcome,
-} from "../../src/machines/outcome.ts";
+import { type ErrorOutcome, type Outcome, type RecordStatus } from "../../src/machines/outcome.ts";
+import { encodeOutcome } from "../../src/machines/outcome-codec.ts";
 import type { Batch, Body, GroupRequest, Request, SimpleRequest } from "./replica.ts";
 
 interface Row {

@@ -6,12 +6,12 @@ import { errorCodes } from "../../src/base/errors.ts";
 import {
   type Outcome,
   abortReason,
-  decodeOutcome,
   done,
-  encodeOutcome,
   errorOutcome,
   recordStatuses,
+  sessionStatuses,
 } from "../../src/machines/outcome.ts";
+import { decodeOutcome, encodeOutcome } from "../../src/machines/outcome-codec.ts";
 
 const version = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const code = fc.constantFrom(...errorCodes);
@@ -40,7 +40,44 @@ const aborted: fc.Arbitrary<Outcome> = fc.record(
   },
   plain,
 );
-const flat = fc.oneof(record, value, error, aborted, fc.constant<Outcome>(done));
+const ofQueues: fc.Arbitrary<Outcome> = fc.oneof(
+  fc.record({ kind: fc.constant("queue" as const), changed: fc.boolean() }, plain),
+  fc.record(
+    { kind: fc.constant("pushed" as const), task: version, duplicate: fc.boolean() },
+    plain,
+  ),
+  fc.record(
+    {
+      kind: fc.constant("settled" as const),
+      settled: fc.nat(),
+      lost: fc.array(version, { maxLength: 20 }),
+      leaseEndsAtMs: version,
+    },
+    plain,
+  ),
+  fc.record({ kind: fc.constant("count" as const), count: version }, plain),
+);
+const ofSessions: fc.Arbitrary<Outcome> = fc.record(
+  {
+    kind: fc.constant("session" as const),
+    status: fc.constantFrom(...sessionStatuses),
+    session: fc.constantFrom("{a}0000000000000001", "{tag of some length}00000000000000ff"),
+    epoch: version,
+    dueAtMs: version,
+    recordsCount: version,
+    bytes: version,
+  },
+  plain,
+);
+const flat = fc.oneof(
+  record,
+  value,
+  error,
+  aborted,
+  ofQueues,
+  ofSessions,
+  fc.constant<Outcome>(done),
+);
 const group: fc.Arbitrary<Outcome> = fc.record(
   { kind: fc.constant("group" as const), outcomes: fc.array(flat, { maxLength: 30 }) },
   plain,
@@ -104,7 +141,10 @@ suite("outcomes as bytes", () => {
       "EXISTS",
       "NOTFOUND",
       "VERSIONCONFLICT",
+      undefined,
     ]);
+    assert.equal(reason({ kind: "settled", settled: 1, lost: [7], leaseEndsAtMs: 0 }), "LEASELOST");
+    assert.equal(reason({ kind: "settled", settled: 2, lost: [], leaseEndsAtMs: 0 }), undefined);
     assert.equal(reason(errorOutcome("TOOLARGE", "too large")), "TOOLARGE");
     assert.equal(reason({ kind: "value", version: 0, value: undefined }), undefined);
     assert.equal(reason(done), undefined);

@@ -18,13 +18,8 @@ import type { State } from "../../state/state.ts";
 import type { Table } from "../../state/table.ts";
 import type { Moment } from "../machine.ts";
 import type { OperationReader } from "../operation.ts";
-import {
-  type ErrorOutcome,
-  type Outcome,
-  decodeOutcome,
-  encodeOutcome,
-  errorOutcome,
-} from "../outcome.ts";
+import { decodeOutcome, encodeOutcome } from "../outcome-codec.ts";
+import { type ErrorOutcome, type Outcome, errorOutcome } from "../outcome.ts";
 
 const tableId = 2;
 const bodyHeaderBytes = 20;

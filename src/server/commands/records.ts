@@ -6,7 +6,7 @@ import type { RespWriter } from "../../protocol/resp-writer.ts";
 import { type Call, CallView, textOf } from "../call.ts";
 import type { Command, ManyCommand, ReadCommand, WriteCommand } from "../command.ts";
 import { type Failure, failure } from "../failure.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../../machines/operation.ts";
 import { type FoundRecord, findRecord } from "../record-read.ts";
 import { type Session, writeFailure } from "../session.ts";
 import { scanCommand } from "./scan.ts";

@@ -1,0 +1,267 @@
+/** The verbs of queues, as `verb-facts.ts` describes. */
+import type { Verb } from "./requests.ts";
+import { type VerbFacts, since } from "./verb-facts.ts";
+
+const queueField = { name: "queue", type: "queue", help: "name of the queue" } as const;
+const leasesField = {
+  name: "leases",
+  type: "leases",
+  help: "deliveries: task and lease of each",
+} as const;
+const policyFields = [
+  {
+    name: "maxSize",
+    type: "count",
+    word: "MAXSIZE",
+    nullable: true,
+    help: "tasks waiting, delayed and leased, at most",
+  },
+  {
+    name: "maxPayloadBytes",
+    type: "count",
+    word: "MAXPAYLOAD",
+    nullable: true,
+    help: "bytes of one payload, at most",
+  },
+  { name: "leaseMs", type: "seconds", word: "LEASE", help: "how long a task is lent out (30)" },
+  {
+    name: "maxDeliveries",
+    type: "count",
+    word: "MAXDELIVERIES",
+    help: "deliveries after which a task is dead; 0 = never (20)",
+  },
+  {
+    name: "deadLetter",
+    type: "queue",
+    word: "DEADLETTER",
+    nullable: true,
+    help: "queue that dead tasks go to, on the same partition",
+  },
+  {
+    name: "dedupMs",
+    type: "seconds",
+    word: "DEDUPWINDOW",
+    help: "how long a dedup id is remembered (300)",
+  },
+] as const;
+
+export const queueVerbs = {
+  "queue.create": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Makes a queue.",
+    answer: "created: false if it was there and IFABSENT was said",
+    fields: [
+      queueField,
+      {
+        name: "implementation",
+        type: "choice",
+        word: "TYPE",
+        choices: ["fifo", "priority", "range"],
+        help: "fifo (default), priority (any priorities) or range (an array over a priority range)",
+      },
+      {
+        name: "order",
+        type: "choice",
+        word: "ORDER",
+        choices: ["lowest", "highest"],
+        help: "which priority goes first (lowest)",
+      },
+      { name: "priorityMin", type: "int64", word: "MIN", help: "lowest priority taken" },
+      { name: "priorityMax", type: "int64", word: "MAX", help: "highest priority taken" },
+      ...policyFields,
+      {
+        name: "ifAbsent",
+        type: "flag",
+        word: "IFABSENT",
+        help: "a queue of the same type that is there stays as it is",
+      },
+    ],
+  },
+  "queue.alter": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Alters the policies of a queue; what is there already is not touched.",
+    answer: "altered",
+    fields: [queueField, ...policyFields],
+  },
+  "queue.delete": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Deletes a queue with all its tasks.",
+    answer: "deleted: false if there was none",
+    fields: [queueField],
+  },
+  "queue.push": {
+    group: "queues",
+    kind: "write",
+    since,
+    help: "Adds a task.",
+    answer: "task, duplicate: whether the dedup id was known",
+    fields: [
+      queueField,
+      { name: "payload", type: "bytes", help: "what the task carries" },
+      { name: "priority", type: "int64", word: "PRIORITY", help: "signed, 64 bits (0)" },
+      { name: "delayMs", type: "seconds", word: "DELAY", help: "not handed out before" },
+      {
+        name: "expiryMs",
+        type: "seconds",
+        word: "EXPIRE",
+        help: "dropped if nobody holds it then",
+      },
+      {
+        name: "dedup",
+        type: "text",
+        word: "DEDUP",
+        help: "a second push with the same id within the window does nothing",
+      },
+    ],
+  },
+  "queue.pop": {
+    group: "queues",
+    kind: "take",
+    since,
+    help: "Takes tasks, for the time of a lease. With WAIT it waits for the first, without polling.",
+    answer:
+      "tasks, each with task, lease, priority, deliveries, pushedAtMs, leaseEndsAtMs, payload",
+    fields: [
+      queueField,
+      { name: "count", type: "count", word: "COUNT", help: "at most so many (1)" },
+      { name: "leaseMs", type: "seconds", word: "LEASE", help: "instead of the queue's lease" },
+      { name: "waitMs", type: "seconds", word: "WAIT", help: "how long to wait (0)" },
+    ],
+  },
+  "queue.ack": {
+    group: "queues",
+    kind: "write",
+    since,
+    help: "Tasks are done; they go.",
+    answer: "settled, lost: tasks whose lease did not hold",
+    fields: [queueField, leasesField],
+  },
+  "queue.nack": {
+    group: "queues",
+    kind: "write",
+    since,
+    help: "Gives tasks back to their old places, or to the dead after the last delivery.",
+    answer: "settled, lost",
+    fields: [
+      queueField,
+      leasesField,
+      { name: "delayMs", type: "seconds", word: "DELAY", help: "not handed out before" },
+      { name: "uncounted", type: "flag", word: "UNCOUNTED", help: "the delivery does not count" },
+    ],
+  },
+  "queue.extend": {
+    group: "queues",
+    kind: "write",
+    since,
+    help: "Leases begin anew.",
+    answer: "settled, lost, leaseEndsAtMs",
+    fields: [
+      queueField,
+      leasesField,
+      { name: "leaseMs", type: "seconds", word: "LEASE", help: "instead of the queue's lease" },
+    ],
+  },
+  "queue.check": {
+    group: "queues",
+    kind: "write",
+    since,
+    help: "In MULTI: nothing is applied unless the leases hold.",
+    answer: "settled, lost",
+    fields: [queueField, leasesField],
+  },
+  "queue.peek": {
+    group: "queues",
+    kind: "read",
+    since,
+    help: "Looks at tasks without taking them.",
+    answer:
+      "tasks, each with task, state, priority, deliveries, pushedAtMs, dueAtMs, expiresAtMs, payload",
+    fields: [
+      queueField,
+      { name: "count", type: "count", word: "COUNT", help: "at most so many (10)" },
+      {
+        name: "state",
+        type: "choice",
+        word: "STATE",
+        choices: ["waiting", "delayed", "leased", "dead"],
+        help: "waiting (default), in the order of delivery; others by task",
+      },
+      { name: "after", type: "count", word: "AFTER", help: "by task: those behind this one" },
+    ],
+  },
+  "queue.count": {
+    group: "queues",
+    kind: "read",
+    since,
+    help: "How many tasks a queue has.",
+    answer: "waiting, delayed, leased, dead",
+    fields: [queueField],
+  },
+  "queue.stats": {
+    group: "queues",
+    kind: "read",
+    since,
+    help: "Settings and counts of a queue.",
+    answer:
+      "the settings, paused, createdAtMs, waiting, delayed, leased, dead, payloadBytes, nextPushedAtMs",
+    fields: [queueField],
+  },
+  "queue.list": {
+    group: "queues",
+    kind: "read",
+    since,
+    help: "Settings and counts of all queues, by name.",
+    answer: "queues, each as QUEUE.STATS",
+    fields: [
+      { name: "after", type: "text", word: "AFTER", help: "names behind this one" },
+      { name: "count", type: "count", word: "COUNT", help: "at most so many (100)" },
+    ],
+  },
+  "queue.purge": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Drops tasks that nobody holds.",
+    answer: "count",
+    fields: [
+      queueField,
+      {
+        name: "state",
+        type: "choice",
+        word: "STATE",
+        choices: ["waiting", "dead"],
+        help: "waiting (default; delayed ones too) or dead",
+      },
+    ],
+  },
+  "queue.pause": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Hands out nothing more, until it is resumed.",
+    answer: "changed",
+    fields: [queueField],
+  },
+  "queue.resume": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Hands out again.",
+    answer: "changed",
+    fields: [queueField],
+  },
+  "queue.revive": {
+    group: "queues",
+    kind: "admin",
+    since,
+    help: "Dead tasks of this queue wait again.",
+    answer: "count",
+    fields: [queueField, { name: "task", type: "count", word: "TASK", help: "only this one" }],
+  },
+} as const satisfies { readonly [V in Extract<Verb, `queue.${string}`>]: VerbFacts<V> };
