@@ -2,7 +2,7 @@
  * One file of the simulated disk: what is durable, what the process sees (the page cache), and between the two the writes that no sync
  * has covered yet, in order. A power loss chooses among their sectors.
  */
-import { isZero, PagedBytes } from "./paged-bytes.ts";
+import { isZero, PagedBytes } from "../src/base/paged-bytes.ts";
 
 export const sectorBytes = 512;
 

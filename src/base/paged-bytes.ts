@@ -1,8 +1,8 @@
 /**
- * The bytes of one simulated file, kept in pages of which those full of zeros are not stored: a zero-filled log segment costs nothing.
+ * The bytes of one file in memory, kept in pages of which those full of zeros are not stored: a zero-filled log segment costs nothing.
  * A clone shares the pages until one of the two writes to them, so a copy of a whole disk costs one map entry per stored page.
  */
-import { assert } from "../src/base/assert.ts";
+import { assert } from "./assert.ts";
 
 const pageBytes = 4_096;
 const zeroPage = new Uint8Array(pageBytes);
