@@ -12,7 +12,6 @@ import { limits } from "../base/limits.ts";
 import { randomSafeInteger } from "../base/random.ts";
 import type { RaftGroup } from "../log/raft-group.ts";
 import { RaftLogs } from "../log/raft-logs.ts";
-import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import { ConfirmHealth } from "../partition/confirm-health.ts";
 import type { PipelineLoad } from "../partition/gather.ts";
 import type { Partition } from "../partition/partition.ts";
@@ -25,6 +24,7 @@ import type {
 } from "../state/checkpoint-transfer.ts";
 import type { Wal } from "../wal/wal.ts";
 import { CheckpointRounds } from "./checkpoint-rounds.ts";
+import { type Condition, NodeCondition } from "./condition.ts";
 import { Copies, CopyDamage } from "./copies.ts";
 import type { Identity } from "./identity.ts";
 import { type NodeOptions, type OpenedDirectory, openDirectory } from "./node-start.ts";
@@ -36,9 +36,6 @@ export type { CopyPlan, RetiredCopy } from "./replication.ts";
 
 /** What a record of the log takes beside its entry, at most. */
 const recordExtraBytes = 1_024;
-
-/** How the node is: one reason to refuse operations at a time, the gravest. */
-type Condition = "serving" | "diskfull" | "draining" | "stopped";
 
 export class Node {
   readonly identity: Identity;
@@ -54,8 +51,7 @@ export class Node {
   readonly #copies: Copies;
   readonly #turns: Turns;
   readonly #rounds: CheckpointRounds;
-  #condition: Condition = "serving";
-  #diskFull = false;
+  readonly #condition: NodeCondition;
   #turnEnded: () => void = () => {};
   #fatal: (error: Error) => void = () => {};
   #failure: Error | undefined;
@@ -72,6 +68,9 @@ export class Node {
     this.wal = wal;
     this.retired = disk.retired;
     this.startedMs = clock.wallMs();
+    this.#condition = new NodeCondition(logger, (refusal) => {
+      for (const partition of this.partitions) partition.refusal = refusal;
+    });
     const health = new ConfirmHealth((error) => this.fail(error));
     const wake = (): void => this.#turns.wake();
     const segmentBytes = options.walSegmentBytes ?? limits.walSegmentBytes;
@@ -181,29 +180,22 @@ export class Node {
   }
 
   get condition(): Condition {
-    return this.#condition;
+    return this.#condition.current;
   }
 
   /** Free disk space is below or above the low-water mark. */
   setDiskFull(full: boolean): void {
-    if (full !== this.#diskFull)
-      this.#environment.logger.warn(
-        { full },
-        full ? "disk is full: writes are refused" : "disk has space again",
-      );
-    this.#diskFull = full;
-    this.#setCondition();
+    this.#condition.setDiskFull(full);
     if (!full) this.#turns.wake();
   }
 
   /** Refuses new operations and waits for those in hand. */
   async drain(): Promise<void> {
     const { clock } = this.#environment;
-    this.#condition = this.#condition === "stopped" ? "stopped" : "draining";
-    this.#setCondition();
+    this.#condition.drain();
     while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
       // A write that waits for space would wait for ever: `stop` gives it up.
-      if (this.#diskFull && this.#logs.busy) return;
+      if (this.#condition.diskFull && this.#logs.busy) return;
       this.#turns.wake();
       if (this.#logs.busy || this.#replicated) await delay(clock, 1);
       else await nextTurn(clock);
@@ -214,8 +206,7 @@ export class Node {
   async stop(): Promise<void> {
     this.#turns.end();
     for (const partition of this.partitions) partition.stop();
-    this.#condition = "stopped";
-    this.#setCondition();
+    this.#condition.stop();
     try {
       await this.#rounds.stop();
       await this.wal.close();
@@ -284,8 +275,7 @@ export class Node {
       { error: errorText(error) },
       "the node stops: it can no longer make writes durable",
     );
-    this.#condition = "stopped";
-    this.#setCondition();
+    this.#condition.stop();
     this.#logs.fail(error);
     for (const partition of this.partitions) partition.fail();
     // A state that may be wrong must not become a checkpoint.
@@ -350,14 +340,7 @@ export class Node {
   }
 
   get #ended(): boolean {
-    return this.#failure !== undefined || this.#condition === "stopped";
-  }
-
-  #setCondition(): void {
-    if (this.#condition === "serving" || this.#condition === "diskfull")
-      this.#condition = this.#diskFull ? "diskfull" : "serving";
-    const refusal = refusals[this.#condition];
-    for (const partition of this.partitions) partition.refusal = refusal;
+    return this.#failure !== undefined || this.#condition.stopped;
   }
 
   /** What its turns see of the node. */
@@ -367,7 +350,7 @@ export class Node {
         return node.#ended;
       },
       get diskFull() {
-        return node.#diskFull;
+        return node.#condition.diskFull;
       },
       fail: (error) => node.fail(error),
       turnEnded: () => {
@@ -377,14 +360,3 @@ export class Node {
     };
   }
 }
-
-const refusals: Readonly<Record<Condition, ErrorOutcome | undefined>> = {
-  serving: undefined,
-  diskfull: errorOutcome(
-    "DISKFULL",
-    "free disk space is below the low-water mark; reads go on",
-    1_000,
-  ),
-  draining: errorOutcome("SHUTTINGDOWN", "the node is stopping", 1_000),
-  stopped: errorOutcome("STOPPED", "the node has stopped"),
-};
