@@ -52,6 +52,13 @@ export class Deadlines {
     return this.#cells[1];
   }
 
+  /** Calls `visit` for the number of each that stands, in no order; one that stands twice is visited twice. */
+  each(visit: (number: number) => void): void {
+    const cells = this.#cells;
+    for (let i = 0; i < cells.length; i += 2)
+      if (this.#stands(cells[i] as number, cells[i + 1] as number)) visit(cells[i + 1] as number);
+  }
+
   /** Drops what no longer stands from the top. Returns whether anything is left. */
   #settleTop(): boolean {
     while (this.#cells.length > 0) {
