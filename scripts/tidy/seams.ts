@@ -22,7 +22,13 @@ const allowed: Readonly<Record<string, readonly Reach[]>> = {
   "src/base/system-clock.ts": ["time", "timers"],
   "src/base/system-random.ts": ["random"],
   "src/base/node-file-system.ts": ["files", "network", "process"],
+  "src/base/process-hold.ts": ["timers"],
+  "src/base/virtual-clock.ts": ["timers"],
+  "src/base/browser-clock.ts": ["time", "timers"],
+  "src/base/browser-random.ts": ["random"],
+  "src/base/browser-fetch.ts": ["network"],
   "src/base/node-network.ts": ["network", "process"],
+  "src/base/node-tls.ts": ["network"],
   "src/server/": ["time", "timers", "random", "files", "network"],
   "src/cli/": all,
   // The simulator drives real event loop turns and may read files; what it decides must come from its seed.

@@ -181,6 +181,12 @@ const table = {
       "The session has reached the repeat limit of its kind and is among the dead. Revive it to go on.",
     mpy6a: 2001,
   },
+  NOTDEAD: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "The session is not among the dead: it was revived already, or never died. Nothing was changed.",
+  },
   NOKIND: {
     status: 404,
     retryable: false,
@@ -237,6 +243,16 @@ const table = {
   },
   NOROUTE: { status: 404, retryable: false, meaning: "There is nothing at this address." },
   BADMETHOD: { status: 405, retryable: false, meaning: "The address does not take this method." },
+  NOSUBSCRIPTION: {
+    status: 404,
+    retryable: false,
+    meaning: "There is no stream of events of this id; it has ended.",
+  },
+  SLOWREQUEST: {
+    status: 408,
+    retryable: true,
+    meaning: "The request did not arrive whole in time; nothing of it was done.",
+  },
   // The client
   NOCONNECTION: {
     status: 503,
@@ -338,6 +354,11 @@ export class TrubaError extends Error {
     super(text, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether the same request may succeed later without being changed, by the table above. */
+  get retryable(): boolean {
+    return table[this.code].retryable;
   }
 }
 

@@ -49,6 +49,8 @@ export const limits = {
   takeMaxBytes: 4_194_304,
   /** How long a pop or take may wait. */
   waitMaxMs: 60_000,
+  /** Subscriptions of one connection. */
+  connectionSubscriptionsMaxCount: 1_024,
   /** Pops, takes and subscriptions of one node that wait; over it OVERLOADED. */
   waitersMaxCount: 100_000,
   /** Tasks that one subscription may have at one time. */
@@ -117,8 +119,60 @@ export const limits = {
   requestArrivalMaxMs: 60_000,
   /** Longest name that a connection may give itself, and longest name or version of its library. */
   clientNameMaxBytes: 256,
+  /** Failed attempts of one connection to authenticate; after them it is closed. */
+  authenticationFailuresMaxCount: 8,
+  /** What the answer to a failed attempt waits, times the failures of its connection so far. */
+  authenticationFailureDelayMs: 200,
+  /** How long a connection may stay without having authenticated, where a token is wanted. */
+  authenticationMaxMs: 30_000,
+  /** Requests that a connection may send before it has authenticated; after them it is closed. */
+  unauthenticatedMaxRequests: 64,
+  /** Part of a request that a connection may hold before it has authenticated; over it the connection is closed. */
+  unauthenticatedHeldMaxBytes: 16_384,
+  /** How long a TLS handshake may take. */
+  tlsHandshakeMaxMs: 10_000,
   /** Commands queued by MULTI. */
   multiMaxBytes: 4_194_304,
+
+  // The client
+  /** Requests of one client that have no answer yet; over it OVERLOADED. */
+  clientPendingMaxCount: 65_536,
+  /** Requests of one client that have not left it; over it OVERLOADED. */
+  clientPendingMaxBytes: 67_108_864,
+  /** How long a client tries a request again unless its option says otherwise. */
+  clientTimeoutMs: 30_000,
+  /** What a client waits before its second attempt; twice as long before each one after it. */
+  clientRetryMinMs: 20,
+  /** What a client waits between two attempts at most. */
+  clientRetryMaxMs: 2_000,
+  /** How long one attempt to reach a node may take. */
+  clientConnectMaxMs: 5_000,
+  /** After so long without a byte from its node a client asks it for one; after twice as long the connection counts as lost. */
+  clientSilenceMs: 5_000,
+
+  // HTTP
+  /** Connections of the HTTP port at one time; over it a new one is told MAXCONNECTIONS and closed. */
+  httpConnectionsMaxCount: 4_096,
+  /** Request line and headers of one request. */
+  httpHeadersMaxBytes: 16_384,
+  /** JSON body of one request. */
+  httpBodyMaxBytes: 8_388_608,
+  /** How long the headers of a request may take to arrive. */
+  httpHeadersArrivalMaxMs: 20_000,
+  /** Requests of one connection that wait for their answers; over it the next is refused. */
+  httpPipelinedMaxCount: 64,
+  /** How often slow requests are looked for. */
+  httpSlowCheckEveryMs: 5_000,
+  /** How long a connection may stay without a request. */
+  httpKeepAliveMs: 75_000,
+  /** How often a stream of events sends something, so that whoever stands in between keeps it. */
+  eventKeepAliveMs: 15_000,
+  /** How long the client of a stream of events may take nothing; over it the stream is closed. */
+  eventStallMaxMs: 60_000,
+  /** Tasks or sessions that a stream of events asks for ahead of what its client has taken. */
+  eventWindowCount: 32,
+  /** Queues that have numbers of their own in metrics and on the page; of the others only the sums are told. */
+  queuesShownMaxCount: 200,
 
   // Pipeline
   /** A batch is sealed when it holds this much. */
@@ -231,6 +285,12 @@ export const limits = {
   nameMaxBytes: 64,
   /** Longest path that an option may name. */
   pathMaxBytes: 4_096,
+  /** Tokens in a configuration. */
+  tokensMaxCount: 256,
+  /** Largest certificate, key or list of authorities. */
+  certificateMaxBytes: 1_048_576,
+  /** Origins of pages that the configuration may allow. */
+  originsMaxCount: 64,
   /** Longest stop that the option may allow. */
   shutdownOptionMaxSeconds: 3_600,
 } as const;

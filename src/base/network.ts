@@ -33,6 +33,16 @@ export interface ConnectionEvents {
   closed(): void;
 }
 
+/** Encrypts connections that were accepted as they came: one port takes both kinds. The real one is `NodeTls`. */
+export interface Encryption {
+  /**
+   * Goes on with a connection whose peer has begun a handshake; `first` is all that it has sent. The plain connection tells its owner nothing
+   * more and must not be used any more. The one that is returned stands for it, is to be bound in the same turn, and hands out what the peer
+   * sends once the handshake is done. If the handshake fails or takes too long, it is closed, and that is all that its owner is told.
+   */
+  accept(plain: Connection, first: Uint8Array): Connection;
+}
+
 export interface Connection {
   readonly remote: Address;
   /** Bytes written by the owner and not yet taken by the operating system. */
@@ -53,4 +63,9 @@ export interface Connection {
   end(): void;
   /** Closes now; what was not sent is lost. */
   destroy(): void;
+}
+
+/** Whether the peer is a program on this machine. `host` is that of a connection, not a name. */
+export function isFromThisMachine(host: string): boolean {
+  return host === "::1" || /^(::ffff:)?127\.\d+\.\d+\.\d+$/i.test(host);
 }

@@ -58,9 +58,15 @@ class NodeListener implements Listener {
   }
 }
 
-class NodeConnection implements Connection {
+/** A connection over one socket. */
+export class NodeConnection implements Connection {
   readonly remote: Address;
   readonly #socket: Socket;
+  #events: ConnectionEvents | undefined;
+  readonly #closed = (): void => this.#events?.closed();
+  readonly #drained = (): void => this.#events?.drained();
+  readonly #ended = (): void => this.#events?.ended();
+  readonly #data = (chunk: Buffer): void => this.#events?.data(chunk);
   #bound = false;
 
   constructor(socket: Socket) {
@@ -82,10 +88,22 @@ class NodeConnection implements Connection {
       process.nextTick(() => events.closed());
       return;
     }
-    socket.once("close", () => events.closed());
-    socket.on("drain", () => events.drained());
-    socket.once("end", () => events.ended());
-    socket.on("data", (chunk: Buffer) => events.data(chunk));
+    this.#events = events;
+    socket.once("close", this.#closed);
+    socket.on("drain", this.#drained);
+    socket.once("end", this.#ended);
+    socket.on("data", this.#data);
+  }
+
+  /** Gives the socket to another owner. This connection tells nothing more and must not be used any more. */
+  release(): Socket {
+    const socket = this.#socket;
+    socket.off("close", this.#closed);
+    socket.off("drain", this.#drained);
+    socket.off("end", this.#ended);
+    socket.off("data", this.#data);
+    socket.pause();
+    return socket;
   }
 
   writeText(text: string): void {

@@ -74,7 +74,7 @@ export function encodeOutcome(outcome: Outcome): Buffer {
       return bytes;
     }
     case "session": {
-      const id = Buffer.from(outcome.session, "latin1");
+      const id = Buffer.from(outcome.session, "utf8");
       const bytes = Buffer.alloc(35);
       bytes[0] = 12;
       bytes[1] = sessionStatuses.indexOf(outcome.status);
@@ -175,7 +175,7 @@ function decodeLater(kind: number, cursor: Cursor): Outcome {
         dueAtMs: bytes.readDoubleLE(at + 9),
         recordsCount: bytes.readDoubleLE(at + 17),
         bytes: bytes.readDoubleLE(at + 25),
-        session: bytes.toString("latin1", at + 34, at + 34 + idBytes),
+        session: bytes.toString("utf8", at + 34, at + 34 + idBytes),
       };
     }
     default:

@@ -8,6 +8,7 @@ import type { State } from "../state/state.ts";
 import type { Machine, Moment } from "./machine.ts";
 import { Once } from "./once/once.ts";
 import { OperationReader, operationCodes } from "./operation.ts";
+import { type Holder, readOwner } from "./owner.ts";
 import {
   type AbortedOutcome,
   type GroupOutcome,
@@ -15,7 +16,9 @@ import {
   abortReason,
   done,
 } from "./outcome.ts";
+import { Queues } from "./queues/queues.ts";
 import { Records } from "./records/records.ts";
+import { Sessions } from "./sessions/sessions.ts";
 
 /** A group reads into memory what it answers, so that is bounded. */
 const tooMuchRead = {
@@ -25,9 +28,12 @@ const tooMuchRead = {
 
 export class MachineStack {
   readonly records: Records;
+  readonly queues: Queues;
+  readonly sessions: Sessions;
   readonly once: Once;
   readonly #state: State;
   readonly #machines: readonly Machine[];
+  readonly #holders: readonly Holder[];
   /** Operation code → machine. */
   readonly #byCode: (Machine | undefined)[] = [];
   readonly #inner = new OperationReader();
@@ -36,7 +42,10 @@ export class MachineStack {
     this.#state = state;
     this.records = new Records(state, moment);
     this.once = new Once(state, options.onceMaxBytes);
-    this.#machines = [this.records];
+    this.queues = new Queues(state, moment);
+    this.sessions = new Sessions(state);
+    this.#machines = [this.records, this.queues, this.sessions];
+    this.#holders = [this.queues, this.sessions];
     for (const machine of this.#machines) {
       for (const code of machine.codes) this.#byCode[code] = machine;
     }
@@ -76,6 +85,15 @@ export class MachineStack {
     moment.number++;
     if (operation.code === operationCodes.group) return this.#applyGroup(operation, moment);
     if (operation.code === operationCodes.due) return this.#handleDue(moment);
+    if (operation.code === operationCodes.disconnected) {
+      const owner = readOwner(operation);
+      return this.#giveBack((holder, rows) => holder.release(owner, moment, rows));
+    }
+    if (operation.code === operationCodes.restarted) {
+      const node = operation.f64();
+      const run = operation.f64();
+      return this.#giveBack((holder, rows) => holder.releaseEarlier(node, run, moment, rows));
+    }
     return this.#applyOne(operation, moment);
   }
 
@@ -130,6 +148,13 @@ export class MachineStack {
       outcomes[index] = outcome;
     }
     return { kind: "group", outcomes };
+  }
+
+  /** As much as one operation may; whoever asks sees by the count that there may be more. */
+  #giveBack(of: (holder: Holder, maxRows: number) => number): Outcome {
+    let count = 0;
+    for (const holder of this.#holders) count += of(holder, limits.sweepMaxRows - count);
+    return { kind: "count", count };
   }
 
   #handleDue(moment: Moment): Outcome {

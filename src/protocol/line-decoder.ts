@@ -5,6 +5,7 @@
 
 import { asBuffer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import { Collection } from "./collection.ts";
 
 /**
  * - `line`: one stands in `buffer` from `start` up to `end`, without its end of line, until the next call of `next` or `push`.
@@ -18,9 +19,6 @@ const nothing = Buffer.alloc(0);
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
-/** The first size of the buffer that collects a cut line. */
-const collectionMinBytes = 256;
-
 export class LineDecoder {
   /** Holds the line. */
   buffer: Buffer = nothing;
@@ -28,25 +26,27 @@ export class LineDecoder {
   start = 0;
   /** The offset after its last byte. */
   end = 0;
-  /** Bytes copied since the start: a measure for tests, linear in the bytes pushed. */
-  workBytes = 0;
-
   #chunk: Buffer = nothing;
   /** Bytes of the chunk that were used. */
   #position = 0;
-  #collection: Buffer = nothing;
-  /** Bytes of the collection that are filled. */
-  #collected = 0;
+  /** The start of a line that was cut. */
+  readonly #collection = new Collection();
+  #workBytes = 0;
   #skipping = false;
+
+  /** Bytes copied since the start: a measure for tests, linear in the bytes pushed. */
+  get workBytes(): number {
+    return this.#workBytes + this.#collection.workBytes;
+  }
 
   /** Whether a line has begun to arrive and has not ended, once `next` has said `none`. */
   get partial(): boolean {
-    return this.#collected > 0 || this.#skipping;
+    return this.#collection.length > 0 || this.#skipping;
   }
 
   /** Memory held for bytes that arrived: none between requests, at most about twice what has arrived of a cut one. */
   get heldBytes(): number {
-    return this.#chunk.length + this.#collection.length;
+    return this.#chunk.length + this.#collection.heldBytes;
   }
 
   /**
@@ -57,7 +57,7 @@ export class LineDecoder {
     this.buffer = nothing;
     if (this.#position < this.#chunk.length) {
       const rest = this.#chunk.subarray(this.#position);
-      this.workBytes += rest.length + chunk.length;
+      this.#workBytes += rest.length + chunk.length;
       this.#chunk = Buffer.concat([rest, chunk]);
     } else {
       this.#chunk = asBuffer(chunk);
@@ -81,14 +81,14 @@ export class LineDecoder {
       this.#skipping = false;
       return "toolong";
     }
-    if (this.#collected === 0) return this.#give(this.#chunk, from, newline);
-    // One byte over the limit is enough to see that the line breaks it.
-    const wanted = Math.min(newline - from, limits.lineMaxBytes + 2 - this.#collected);
-    this.#collect(from, wanted);
     const collection = this.#collection;
-    const end = this.#collected;
-    this.#forgetCollection();
-    return this.#give(collection, 0, end);
+    if (collection.length === 0) return this.#give(this.#chunk, from, newline);
+    // One byte over the limit is enough to see that the line breaks it.
+    const wanted = Math.min(newline - from, limits.lineMaxBytes + 2 - collection.length);
+    collection.add(this.#chunk, from, from + wanted);
+    const { buffer, length } = collection;
+    collection.clear();
+    return this.#give(buffer, 0, length);
   }
 
   #give(bytes: Buffer, start: number, lineEnd: number): LineEvent {
@@ -106,31 +106,11 @@ export class LineDecoder {
     const rest = this.#chunk.length - from;
     if (rest === 0 || this.#skipping) return;
     // The last byte may be the CR of its end.
-    if (this.#collected + rest > limits.lineMaxBytes + 1) {
-      this.#forgetCollection();
+    if (this.#collection.length + rest > limits.lineMaxBytes + 1) {
+      this.#collection.clear();
       this.#skipping = true;
       return;
     }
-    this.#collect(from, rest);
-  }
-
-  #collect(from: number, bytes: number): void {
-    const needed = this.#collected + bytes;
-    if (needed > this.#collection.length) {
-      const size = Math.max(collectionMinBytes, needed, this.#collected * 2);
-      // Not from Node's pool: a small buffer there would hold the whole pool.
-      const larger = Buffer.allocUnsafeSlow(size);
-      this.#collection.copy(larger, 0, 0, this.#collected);
-      this.workBytes += this.#collected;
-      this.#collection = larger;
-    }
-    this.#chunk.copy(this.#collection, this.#collected, from, from + bytes);
-    this.workBytes += bytes;
-    this.#collected = needed;
-  }
-
-  #forgetCollection(): void {
-    this.#collection = nothing;
-    this.#collected = 0;
+    this.#collection.add(this.#chunk, from, from + rest);
   }
 }

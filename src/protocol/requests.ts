@@ -341,7 +341,7 @@ export interface Requests {
   /** A dead session is stored again, due at once, with no repeats. */
   "session.revive": { request: { readonly session: string }; response: StoredResponse };
   "session.kinds": {
-    request: Readonly<Record<never, never>>;
+    request: Readonly<Record<string, never>>;
     response: { readonly kinds: readonly KindInfo[] };
   };
 }

@@ -14,6 +14,7 @@
 import { assert, must } from "../base/assert.ts";
 import { asBuffer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import { Collection } from "./collection.ts";
 import { expectedBulkError, respErrors } from "./resp-errors.ts";
 import { splitInline } from "./resp-inline.ts";
 import { RespSkipper } from "./resp-skipper.ts";
@@ -47,8 +48,6 @@ const negative = -3;
 const lengthMaxDigits = 19;
 /** No valid `*count\r\n` or `$length\r\n` is longer. */
 const headerMaxBytes = 24;
-/** The first size of the buffer that collects a cut command. */
-const collectionMinBytes = 256;
 /** Offsets kept from one command to the next; a command with more lets go of them. */
 const offsetsKeptCount = 64;
 /** The name of a command that was too large is told if it is no longer than this. */
@@ -67,18 +66,14 @@ export class RespDecoder {
   tooLargeBytes = 0;
   /** The limit that it broke. */
   tooLargeLimitBytes = 0;
-  /** Bytes copied or searched for a line's end since the start: a measure for tests, linear in the bytes pushed. */
-  workBytes = 0;
-
   #chunk: Buffer = nothing;
   /** Bytes of the chunk that were used. */
   #position = 0;
 
   #collecting = false;
-  #collection: Buffer = nothing;
-  /** Bytes of the collection that are filled. */
-  #collected = 0;
+  readonly #collection = new Collection();
   #skipper: RespSkipper | undefined;
+  #workBytes = 0;
 
   // The command being read, in the chunk or in the collection.
   #begin = 0;
@@ -91,6 +86,11 @@ export class RespDecoder {
   #lengthEnd = 0;
   #starts: number[] = [];
   #ends: number[] = [];
+
+  /** Bytes copied or searched for a line's end since the start: a measure for tests, linear in the bytes pushed. */
+  get workBytes(): number {
+    return this.#workBytes + this.#collection.workBytes;
+  }
 
   /** Where argument `i` starts in `buffer`. */
   start(i: number): number {
@@ -111,7 +111,7 @@ export class RespDecoder {
 
   /** Memory held for bytes that arrived: none between requests, at most about twice what has arrived of a cut one. */
   get heldBytes(): number {
-    return this.#chunk.length + this.#collection.length;
+    return this.#chunk.length + this.#collection.heldBytes;
   }
 
   /**
@@ -123,7 +123,7 @@ export class RespDecoder {
     this.#forgetCommand();
     if (this.#position < this.#chunk.length) {
       const rest = this.#chunk.subarray(this.#position);
-      this.workBytes += rest.length + chunk.length;
+      this.#workBytes += rest.length + chunk.length;
       this.#chunk = Buffer.concat([rest, chunk]);
     } else {
       this.#chunk = asBuffer(chunk);
@@ -177,10 +177,10 @@ export class RespDecoder {
   #readCollected(): Step {
     while (this.#position < this.#chunk.length) {
       this.#collect(Math.min(this.#wanted(), this.#chunk.length - this.#position));
-      const step = this.#read(this.#collection, this.#collected);
+      const step = this.#read(this.#collection.buffer, this.#collection.length);
       if (step === "incomplete") continue;
       this.#collecting = false;
-      this.#collection = nothing;
+      this.#collection.clear();
       return step;
     }
     return "incomplete";
@@ -285,7 +285,7 @@ export class RespDecoder {
   #readInline(bytes: Buffer, limit: number): Step {
     const newline = bytes.subarray(0, limit).indexOf(lineFeed, this.#at);
     const lineEnd = newline < 0 ? limit : newline;
-    this.workBytes += lineEnd - this.#at;
+    this.#workBytes += lineEnd - this.#at;
     const endsInReturn = lineEnd > this.#begin && bytes[lineEnd - 1] === carriageReturn;
     const end = endsInReturn ? lineEnd - 1 : lineEnd;
     if (end - this.#begin > limits.respInlineMaxBytes) return this.#fail(respErrors.inlineTooBig);
@@ -325,9 +325,6 @@ export class RespDecoder {
     const from = this.#begin;
     const rest = this.#chunk.length - from;
     this.#collecting = true;
-    // Not from Node's pool: a small buffer there would hold the whole pool.
-    this.#collection = Buffer.allocUnsafeSlow(Math.max(collectionMinBytes, rest * 2));
-    this.#collected = 0;
     this.#position = from;
     this.#collect(rest);
     for (let i = 0; i < this.count; i++) {
@@ -340,8 +337,8 @@ export class RespDecoder {
 
   /** How much of the chunk is the collected command's for sure: never a byte of the one after it. */
   #wanted(): number {
-    if (this.#bodyBytes >= 0) return this.#at + this.#bodyBytes + 2 - this.#collected;
-    const isInline = this.#expected < 0 && this.#collection[0] !== star;
+    if (this.#bodyBytes >= 0) return this.#at + this.#bodyBytes + 2 - this.#collection.length;
+    const isInline = this.#expected < 0 && this.#collection.buffer[0] !== star;
     const most = isInline ? limits.respInlineMaxBytes : headerMaxBytes;
     const end = Math.min(this.#chunk.length, this.#position + most);
     for (let at = this.#position; at < end; at++) {
@@ -351,16 +348,7 @@ export class RespDecoder {
   }
 
   #collect(bytes: number): void {
-    const needed = this.#collected + bytes;
-    if (needed > this.#collection.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#collection.length * 2));
-      this.#collection.copy(larger, 0, 0, this.#collected);
-      this.workBytes += this.#collected;
-      this.#collection = larger;
-    }
-    this.#chunk.copy(this.#collection, this.#collected, this.#position, this.#position + bytes);
-    this.workBytes += bytes;
-    this.#collected = needed;
+    this.#collection.add(this.#chunk, this.#position, this.#position + bytes);
     this.#position += bytes;
   }
 
@@ -384,7 +372,7 @@ export class RespDecoder {
     this.#chunk = nothing;
     this.#position = 0;
     this.#collecting = false;
-    this.#collection = nothing;
+    this.#collection.clear();
     this.#skipper = undefined;
     this.count = 0;
     this.#starts = [];

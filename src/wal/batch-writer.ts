@@ -11,6 +11,7 @@ import { assert, must } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { FileHandle, FileSystem } from "../base/file-system.ts";
+import { Histogram } from "../base/histogram.ts";
 import { limits } from "../base/limits.ts";
 import { BatchBuffer } from "./batch-buffer.ts";
 import type { BatchPlace } from "./batch-buffer.ts";
@@ -46,6 +47,8 @@ export interface WriterStatistics {
   /** Average of what a write and its sync take, in milliseconds; the newest count most. */
   readonly syncAverageMs: number;
   readonly syncMaxMs: number;
+  /** Of each write and its sync, in seconds. */
+  readonly syncDurations: Histogram;
 }
 
 interface Write {
@@ -53,6 +56,11 @@ interface Write {
   readonly bytes: Buffer;
   readonly position: number;
 }
+
+/** Seconds. */
+const syncBounds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+];
 
 /** Part of the newest measurement in the average. */
 const averageWeight = 1 / 8;
@@ -76,6 +84,8 @@ export class BatchWriter {
   #bytes = 0;
   #averageMs = 0;
   #maxMs = 0;
+  /** What each write and its sync took, in seconds. */
+  readonly #syncDurations = new Histogram(syncBounds);
 
   constructor(options: BatchWriterOptions) {
     this.#options = options;
@@ -104,6 +114,7 @@ export class BatchWriter {
       bytes: this.#bytes,
       syncAverageMs: this.#averageMs,
       syncMaxMs: this.#maxMs,
+      syncDurations: this.#syncDurations,
     };
   }
 
@@ -292,6 +303,7 @@ export class BatchWriter {
   }
 
   #measured(ms: number): void {
+    this.#syncDurations.observe(ms / 1_000);
     this.#averageMs += (ms - this.#averageMs) * averageWeight;
     this.#maxMs = Math.max(this.#maxMs, ms);
     if (this.#mode === "sync" && this.#averageMs > limits.walSyncSlowMs) this.#mode = "pool";

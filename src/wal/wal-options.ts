@@ -1,6 +1,7 @@
 /** What a log needs to know, and what it tells of itself. */
 import type { Clock } from "../base/clock.ts";
 import type { FileSystem } from "../base/file-system.ts";
+import type { Histogram } from "../base/histogram.ts";
 import type { Logger } from "../base/logger.ts";
 
 export interface WalOptions {
@@ -35,6 +36,8 @@ export interface WalStatistics {
   readonly bytes: number;
   readonly syncAverageMs: number;
   readonly syncMaxMs: number;
+  /** Of each write and its sync, in seconds. */
+  readonly syncDurations: Histogram;
   readonly liveSegments: number;
   readonly spareSegments: number;
   readonly diskBytes: number;

@@ -10,16 +10,17 @@
  * What is forgotten when depends on the log alone, so every replica forgets alike.
  */
 import { assert, must } from "../../base/assert.ts";
-import { checksum } from "../../base/checksum.ts";
+import { checksum, checksumNext } from "../../base/checksum.ts";
 import { limits } from "../../base/limits.ts";
 import { isUuidV7, parseUuid, uuidBytes, uuidTextBytes, uuidV7Ms } from "../../base/uuid.ts";
 import { rowHeaderBytes } from "../../state/row.ts";
 import type { State } from "../../state/state.ts";
 import type { Table } from "../../state/table.ts";
 import type { Moment } from "../machine.ts";
-import type { OperationReader } from "../operation.ts";
+import { type OperationReader, operationCodes } from "../operation.ts";
 import { decodeOutcome, encodeOutcome } from "../outcome-codec.ts";
 import { type ErrorOutcome, type Outcome, errorOutcome } from "../outcome.ts";
+import { ownerBytes } from "../owner.ts";
 
 const tableId = 2;
 const bodyHeaderBytes = 20;
@@ -200,10 +201,27 @@ export class Once {
   }
 }
 
-/** Checksum of what makes two operations the same: code and body. */
-function operationChecksum(operation: OperationReader): number {
-  const body = checksum(operation.buffer.subarray(operation.bodyStart, operation.end));
-  return (body ^ Math.imul(operation.code, 0x9e3779b1)) >>> 0;
+/** Checksum of what makes two operations the same: code and body, but for who asked. */
+function operationChecksum({ buffer, code, bodyStart, end }: OperationReader): number {
+  let body: number;
+  if (code === operationCodes.sessionNew)
+    body = checksum(buffer.subarray(bodyStart + ownerBytes, end));
+  else if (code === operationCodes.group) body = groupChecksum(buffer, bodyStart, end);
+  else body = checksum(buffer.subarray(bodyStart, end));
+  return (body ^ Math.imul(code, 0x9e3779b1)) >>> 0;
+}
+
+/** The body of an operation that opens a session begins with its owner, and whoever repeats a request may come by another connection. */
+function groupChecksum(buffer: Buffer, start: number, end: number): number {
+  let sum = checksum(buffer.subarray(start, start));
+  let from = start;
+  for (let at = start + 2; at < end; at += 4 + buffer.readUInt32LE(at)) {
+    if (buffer[at + 4] !== operationCodes.sessionNew) continue;
+    const owner = at + 6 + must(buffer[at + 5]);
+    sum = checksumNext(sum, buffer.subarray(from, owner));
+    from = owner + ownerBytes;
+  }
+  return checksumNext(sum, buffer.subarray(from, end));
 }
 
 function ahead(time: number, now: number): ErrorOutcome {

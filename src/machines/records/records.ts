@@ -66,6 +66,13 @@ export function encodeRecordDelete(
   if (version !== undefined) writer.f64(version);
 }
 
+/** Writes a CHECK's body: u8 0, u8 key bytes, key, f64 version that the record must have, 0 = none. */
+export function encodeRecordCheck(writer: OperationWriter, key: RecordKey, version: number): void {
+  writer.u8(0);
+  encodeKey(writer, key);
+  writer.f64(version);
+}
+
 /** Writes the body of a GET inside a group: u8 0, u8 key bytes, key. */
 export function encodeRecordGet(writer: OperationWriter, key: RecordKey): void {
   writer.u8(0);
@@ -82,6 +89,7 @@ export class Records implements Machine {
     operationCodes.recordSet,
     operationCodes.recordDelete,
     operationCodes.recordGet,
+    operationCodes.recordCheck,
   ];
   readonly #table: Table;
   /** (expiry, version) → row address. */
@@ -109,6 +117,8 @@ export class Records implements Machine {
       return this.#set(operation, moment, flags, keyStart, keyBytes);
     if (operation.code === operationCodes.recordDelete)
       return this.#delete(operation, flags, keyStart, keyBytes);
+    if (operation.code === operationCodes.recordCheck)
+      return this.#check(operation, keyStart, keyBytes);
     const address = this.find(operation.buffer, keyStart, keyBytes);
     if (address === 0) return { kind: "value", version: 0, value: undefined };
     const value = this.buffer(address).subarray(this.valueStart(address), this.valueEnd(address));
@@ -222,6 +232,12 @@ export class Records implements Machine {
     const version = this.version(existing);
     this.#table.removeAt(existing);
     return recordOutcome("deleted", version);
+  }
+
+  #check(operation: OperationReader, keyStart: number, keyBytes: number): RecordOutcome {
+    const required = operation.f64();
+    const existing = this.find(operation.buffer, keyStart, keyBytes);
+    return this.#refuse(flagIfVersion, required, existing) ?? recordOutcome("checked", required);
   }
 
   #refuse(flags: number, required: number, existing: number): RecordOutcome | undefined {
