@@ -4,6 +4,7 @@ import type { Environment } from "../base/environment.ts";
 import { delay } from "../base/clock.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
+import { type KindSettings, checkKinds } from "../machines/sessions/kinds.ts";
 import { listLog } from "../wal/segment.ts";
 import { Wal } from "../wal/wal.ts";
 import { DiskCopies } from "./disk-copies.ts";
@@ -20,6 +21,8 @@ import { type CopyPlan, type Replication, soleCopy } from "./replication.ts";
 export interface NodeOptions extends BootstrapOptions {
   readonly dataDirectory: string;
   readonly walSegmentBytes?: number | undefined;
+  /** The kinds of sessions; absent: those that the state has stay as they are. Throws BADCONFIG when they are not right. */
+  readonly kinds?: readonly KindSettings[] | undefined;
   /** Absent: one node by itself, of every partition the only copy. */
   readonly replication?: Replication | undefined;
 }
@@ -79,6 +82,9 @@ export async function openDirectory(
 ): Promise<OpenedDirectory> {
   const { files } = environment;
   const path = options.dataDirectory;
+  const [problem] = checkKinds(options.kinds ?? []);
+  if (problem !== undefined)
+    throw new TrubaError("BADCONFIG", `kinds of sessions: ${problem.text}`);
   makeDataDirectory(files, path);
   const lock = await files.lock(path);
   const disk = new DiskCopies(environment, path);

@@ -29,6 +29,7 @@ import { Copies, CopyDamage } from "./copies.ts";
 import type { Identity } from "./identity.ts";
 import { type NodeOptions, type OpenedDirectory, openDirectory } from "./node-start.ts";
 import type { CopyPlan, RetiredCopy } from "./replication.ts";
+import { Requests } from "./requests.ts";
 import { type TurningNode, Turns } from "./turns.ts";
 
 export type { NodeOptions } from "./node-start.ts";
@@ -41,6 +42,10 @@ export class Node {
   readonly identity: Identity;
   readonly wal: Wal;
   readonly startedMs: number;
+  /** This run of the node: no other run of any node has the same. */
+  readonly run: number;
+  /** Does requests, for every surface. */
+  readonly requests: Requests;
   readonly load: PipelineLoad = { bytes: 0, operations: 0 };
   /** Copies that were here and are gone for good: others, under other ids, must take their places. */
   readonly retired: readonly RetiredCopy[];
@@ -68,6 +73,7 @@ export class Node {
     this.wal = wal;
     this.retired = disk.retired;
     this.startedMs = clock.wallMs();
+    this.run = randomSafeInteger(random);
     this.#condition = new NodeCondition(logger, (refusal) => {
       for (const partition of this.partitions) partition.refusal = refusal;
     });
@@ -94,7 +100,9 @@ export class Node {
         logger,
         load: this.load,
         health,
-        writer: randomSafeInteger(random),
+        node: this.identity.nodeId,
+        writer: this.run,
+        kinds: options.kinds,
         onceMaxBytes: Math.floor(limits.onceMaxBytes / plans.length),
         wake,
       },
@@ -108,6 +116,10 @@ export class Node {
       node: Node.#seenByTurns(this),
     });
     this.#rounds = new CheckpointRounds({ copies: this.#copies, wal, clock, logger, wake });
+    const { nodeId } = this.identity;
+    const { run } = this;
+    const partitions = (): readonly Partition[] => this.partitions;
+    this.requests = new Requests({ partitions, clock, random, nodeId, run });
   }
 
   /**
@@ -193,6 +205,10 @@ export class Node {
   async drain(): Promise<void> {
     const { clock } = this.#environment;
     this.#condition.drain();
+    const stopping = new TrubaError("SHUTTINGDOWN", "the node is stopping", {
+      retryAfterMs: 1_000,
+    });
+    for (const partition of this.partitions) partition.refuseTakers(stopping);
     while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
       // A write that waits for space would wait for ever: `stop` gives it up.
       if (this.#condition.diskFull && this.#logs.busy) return;
@@ -315,16 +331,19 @@ export class Node {
     logger.info({ rows, partitions, ms: Math.round(clock.monotonicMs() - started) }, "recovered");
   }
 
-  /** Until every partition leads, which for the only voter is as soon as the disk has its word. */
+  /** Until every partition leads, which for the only voter is as soon as the disk has its word, and has done what comes first. */
   async #lead(): Promise<void> {
     const { clock } = this.#environment;
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
+      if (!this.#logs.busy)
+        for (const partition of this.partitions) if (partition.gathered) partition.seal();
       if (!this.#logs.busy && this.#logs.ready) this.#logs.flush();
       else if (this.#logs.busy) await delay(clock, 1);
       for (const partition of this.partitions) await this.#replay(partition);
       if (this.partitions.every(({ leads }) => leads)) return;
-      if (!this.#logs.busy && !this.#logs.ready) {
+      const gathered = this.partitions.some((partition) => partition.gathered);
+      if (!this.#logs.busy && !this.#logs.ready && !gathered) {
         throw new TrubaError(
           "BADCONFIG",
           `the data directory ${this.#directory.path} belongs to a node of a cluster, whose other copies are needed`,

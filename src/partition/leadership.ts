@@ -1,35 +1,32 @@
 /**
- * What a partition has only while it leads: log time, and the operations that the leader proposes by itself (a digest when it is time, `due` when the first
- * deadline has come). Made anew for each term that it leads; what it still waits for when it ends is forgotten.
+ * What a partition has only while it leads: log time, and what is proposed without a client asking: the node's own operations, what is ready for those who wait, a digest
+ * when it is time, `due` when the first deadline has come. Made anew for each term that it leads; what it still waits for when it ends is forgotten.
  */
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import type { TrubaError } from "../base/errors.ts";
 import type { Moment } from "../machines/machine.ts";
-import { type OperationWriter, operationCodes } from "../machines/operation.ts";
+import { operationCodes } from "../machines/operation.ts";
 import type { MachineStack } from "../machines/stack.ts";
 import type { OutcomeSink } from "./answer.ts";
 import type { DigestCheck } from "./digest-check.ts";
+import type { Led } from "./led.ts";
+import { LogAlarm } from "./log-alarm.ts";
 import { LogClock } from "./log-clock.ts";
-
-/** The partition, as its leadership sees it. */
-export interface Led {
-  /** Operations may be proposed now: the node does not refuse them. */
-  readonly admitsOwn: boolean;
-  open(): OperationWriter;
-  enqueue(sink: OutcomeSink, tag: number): void;
-}
+import type { OwnOperations } from "./own-operations.ts";
+import { type Source, type Taker, Takers } from "./takers.ts";
 
 export class Leadership implements OutcomeSink {
   readonly term: number;
-  readonly #clock: Clock;
   readonly #moment: Moment;
   readonly #stack: MachineStack;
   readonly #digest: DigestCheck;
   readonly #led: Led;
+  readonly #own: OwnOperations;
   readonly #logClock: LogClock;
-  #timer: Timer | undefined;
-  /** Log time that the timer waits for. */
-  #dueAt = Infinity;
-  /** An operation of ours is not applied yet. */
+  readonly #takers: Takers;
+  readonly #due: LogAlarm;
+  readonly #takersDue: LogAlarm;
+  /** A digest or `due` of ours is not applied yet. */
   #proposing = false;
   #ended = false;
 
@@ -40,15 +37,24 @@ export class Leadership implements OutcomeSink {
     moment: Moment;
     stack: MachineStack;
     digest: DigestCheck;
+    own: OwnOperations;
     led: Led;
   }) {
     this.term = parts.term;
-    this.#clock = parts.clock;
     this.#moment = parts.moment;
     this.#stack = parts.stack;
     this.#digest = parts.digest;
+    this.#own = parts.own;
     this.#led = parts.led;
     this.#logClock = new LogClock(parts.clock, parts.moment.timestamp);
+    this.#takers = new Takers(parts.stack);
+    this.#due = new LogAlarm(parts.clock, this.#logClock, () => this.#proposeDue());
+    this.#takersDue = new LogAlarm(parts.clock, this.#logClock, () => this.#serveTakers());
+  }
+
+  /** Takers that wait here. */
+  get takersCount(): number {
+    return this.#takers.count;
   }
 
   /** Timestamp of a batch that is sealed now. */
@@ -56,44 +62,67 @@ export class Leadership implements OutcomeSink {
     return Math.max(this.#moment.timestamp, this.#logClock.now());
   }
 
+  /** See `Takers.park`. */
+  park(source: Source, taker: Taker): void {
+    this.#takers.park(source, taker, this.#led, this.timestamp());
+    this.#setTakersDue();
+  }
+
+  leave(source: Source, taker: Taker): void {
+    this.#takers.leave(source, taker);
+  }
+
+  note(source: Source): void {
+    this.#takers.note(source);
+  }
+
+  /** Those who wait are told `error`. */
+  refuseTakers(error: TrubaError): void {
+    this.#takers.refuseAll(error);
+  }
+
   /** Called whenever everything is applied. */
   propose(): void {
-    if (this.#isBarred()) return;
+    if (this.#ended || !this.#led.admitsOwn) return;
+    this.#own.propose(this.#led);
+    if (this.#takers.waits) this.#serveTakers();
+    if (this.#proposing) return;
     if (this.#digest.isDue(this.#moment.number)) {
       this.#proposing = true;
       this.#digest.encode(this.#led.open());
       this.#led.enqueue(this, 0);
       return;
     }
-    const due = this.#stack.nextDue();
-    if (due === this.#dueAt) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#dueAt = due;
-    if (due === Infinity) return;
-    const wait = Math.min(Math.max(0, due - this.#logClock.now()), 2 ** 30);
-    this.#timer = this.#clock.after(wait, () => this.#proposeDue());
+    this.#due.set(this.#stack.nextDue());
   }
 
-  /** Proposes nothing any more. */
-  end(): void {
+  /** Proposes nothing any more; those who wait are told `error`. */
+  end(error: TrubaError): void {
     this.#ended = true;
-    this.#timer?.cancel();
+    this.#due.clear();
+    this.#takersDue.clear();
+    this.#takers.refuseAll(error);
   }
 
   /** An operation of ours was applied, or was not done, or nobody knows: if it is still needed it is proposed again. */
   settle(): void {
     this.#proposing = false;
-    this.#dueAt = Infinity;
+    this.#due.clear();
   }
 
-  #isBarred(): boolean {
-    return this.#ended || this.#proposing || !this.#led.admitsOwn;
+  #serveTakers(): void {
+    if (this.#ended) return;
+    this.#takers.serve(this.#led, this.timestamp());
+    this.#setTakersDue();
+  }
+
+  /** Not while nothing may be proposed: what is due would ring again at once, and again; {@link propose} comes when it may. */
+  #setTakersDue(): void {
+    this.#takersDue.set(this.#led.admitsOwn ? this.#takers.nextDue() : Infinity);
   }
 
   #proposeDue(): void {
-    this.#dueAt = Infinity;
-    if (this.#isBarred()) return;
+    if (this.#ended || this.#proposing || !this.#led.admitsOwn) return;
     if (this.#stack.nextDue() > this.#logClock.now()) {
       this.propose();
       return;

@@ -11,6 +11,7 @@
 import { must } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { TrubaError } from "../base/errors.ts";
+import { Histogram } from "../base/histogram.ts";
 import { limits } from "../base/limits.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
@@ -18,6 +19,8 @@ import type { SharedLog } from "../log/shared-log.ts";
 import type { Moment } from "../machines/machine.ts";
 import type { OperationWriter } from "../machines/operation.ts";
 import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
+import type { KindSettings } from "../machines/sessions/kinds.ts";
+import { kindsOperation } from "../machines/sessions/session-operation.ts";
 import { MachineStack } from "../machines/stack.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import { State } from "../state/state.ts";
@@ -30,7 +33,10 @@ import type { ConfirmHealth } from "./confirm-health.ts";
 import { Confirm } from "./confirm.ts";
 import { DigestCheck } from "./digest-check.ts";
 import { Gather, type PipelineLoad } from "./gather.ts";
-import { Leadership, type Led } from "./leadership.ts";
+import { Leadership } from "./leadership.ts";
+import type { Led } from "./led.ts";
+import { type OwnOperation, OwnOperations, restarted } from "./own-operations.ts";
+import type { Source, Taker } from "./takers.ts";
 
 export interface PartitionParts {
   readonly id: number;
@@ -41,16 +47,22 @@ export interface PartitionParts {
   readonly logger: Logger;
   readonly load: PipelineLoad;
   readonly health: ConfirmHealth;
+  readonly node: number;
   /** This run of the node: no other run of any node has the same. */
   readonly writer: number;
   /** The last sequence that this run of the node has used in the partition: 0 unless it had a copy of it before. */
   readonly sequence?: number;
   readonly onceMaxBytes: number;
+  /** The kinds of sessions that the configuration has; absent: those that the state has stay. */
+  readonly kinds?: readonly KindSettings[] | undefined;
   /** Asks for a turn of the node: something was gathered. */
   readonly wake: () => void;
 }
 
 const maxRead = limits.batchMaxBytes;
+
+/** Operations. */
+const batchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
 
 export class Partition {
   readonly id: number;
@@ -58,6 +70,8 @@ export class Partition {
   readonly state: State;
   readonly stack: MachineStack;
   readonly checkpointer: Checkpointer;
+  /** Operations in each batch that this object has sealed. */
+  readonly batches = new Histogram(batchBounds);
   /** Why operations are refused before the log; `undefined` = they are not. */
   refusal: ErrorOutcome | undefined;
   readonly #parts: PartitionParts;
@@ -68,6 +82,7 @@ export class Partition {
   readonly #digest = new DigestCheck();
   readonly #barriers = new Barriers();
   readonly #led: Led;
+  readonly #own = new OwnOperations();
   /** While it leads. */
   #leadership: Leadership | undefined;
   /** The log's role or term may be another one than what {@link #observe} saw last. */
@@ -136,9 +151,14 @@ export class Partition {
     return this.#gather.count === 0 && this.#confirm.inFlight === 0;
   }
 
-  /** Whether it takes operations: its log leads, and all that earlier leaders have written is applied. */
+  /** Pops, takes and subscriptions that wait here. */
+  get takersCount(): number {
+    return this.#leadership?.takersCount ?? 0;
+  }
+
+  /** Whether it takes operations: its log leads, all that earlier leaders have written is applied, and what a leader does first is done or may not be done now. */
   get leads(): boolean {
-    return this.#leadership !== undefined;
+    return this.#leadership !== undefined && (this.#own.begun || this.refusal !== undefined);
   }
 
   /** The last sequence that was used in this partition. */
@@ -161,7 +181,7 @@ export class Partition {
   /** Why an operation cannot be taken now; `undefined` if it can. Must be asked before one is written. */
   admit(): ErrorOutcome | undefined {
     if (this.refusal !== undefined) return this.refusal;
-    if (this.#leadership === undefined) return outcomeOf(this.#notLeader());
+    if (!this.leads) return outcomeOf(this.#notLeader());
     const load = this.#parts.load;
     if (load.bytes <= limits.pipelineMaxBytes && load.operations <= limits.pipelineMaxOperations)
       return undefined;
@@ -181,6 +201,34 @@ export class Partition {
     if (position <= this.#moment.position) return;
     this.#mustLead();
     await this.#barriers.wait(position);
+  }
+
+  /** A taker waits for something of `source`; it is asked for in its name until it leaves. Throws TrubaError NOTLEADER or STOPPED. */
+  park(source: Source, taker: Taker): void {
+    this.#mustLead();
+    must(this.#leadership).park(source, taker);
+    this.#parts.wake();
+  }
+
+  leave(source: Source, taker: Taker): void {
+    this.#leadership?.leave(source, taker);
+  }
+
+  /** A taker of `source` wants more than before. */
+  note(source: Source): void {
+    this.#leadership?.note(source);
+    this.#parts.wake();
+  }
+
+  /** Nobody is to wait any more: those who do are told `error`. */
+  refuseTakers(error: TrubaError): void {
+    this.#leadership?.refuseTakers(error);
+  }
+
+  /** Has the node's own operation done as soon as this copy leads and may. */
+  propose(operation: OwnOperation): void {
+    this.#own.add(operation);
+    this.#parts.wake();
   }
 
   /** Where to write an operation that {@link admit} let in; {@link enqueue} must follow in the same turn. */
@@ -203,6 +251,7 @@ export class Partition {
     const sequence = ++this.#sequence;
     const { writer, random } = this.#parts;
     const timestamp = leadership.timestamp();
+    this.batches.observe(this.#gather.count);
     this.#confirm.submit(
       this.#gather.seal({ writer, sequence, timestamp, seed: random.u32() }),
       sequence,
@@ -229,7 +278,7 @@ export class Partition {
   /** Proposes nothing any more, and leads no more. */
   stop(): void {
     this.#stopped = true;
-    this.#leadership?.end();
+    this.#leadership?.end(stopped());
     this.#barriers.rejectAll(stopped());
   }
 
@@ -271,14 +320,27 @@ export class Partition {
       moment: this.#moment,
       stack: this.stack,
       digest: this.#digest,
+      own: this.#own,
       led: this.#led,
     });
+    this.#own.begin(this.#beginnings());
+  }
+
+  /** What a leader does before it serves anybody: what earlier runs of this node hold goes back; the kinds of sessions become those of the configuration. */
+  #beginnings(): OwnOperation[] {
+    const { node, writer, kinds } = this.#parts;
+    const { queues, sessions } = this.stack;
+    const operations: OwnOperation[] = [];
+    if (queues.totals.leased + sessions.totals.active > 0) operations.push(restarted(node, writer));
+    if (kinds !== undefined && sessions.kindsDiffer(kinds)) operations.push(kindsOperation(kinds));
+    return operations;
   }
 
   #lose(): void {
-    must(this.#leadership).end();
+    const leadership = must(this.#leadership);
     this.#leadership = undefined;
     const error = this.#notLeader();
+    leadership.end(error);
     this.#gather.refuse(outcomeOf(error));
     this.#barriers.rejectAll(error);
   }
@@ -286,15 +348,17 @@ export class Partition {
   #notLeader(): TrubaError {
     const { leader } = this.log.status();
     const text =
-      leader === undefined
-        ? `no leader of partition ${this.id} is known here`
-        : `this copy of partition ${this.id} does not lead; replica ${leader} does`;
+      this.#leadership !== undefined
+        ? `partition ${this.id} has a new leader, which is not ready yet`
+        : leader === undefined
+          ? `no leader of partition ${this.id} is known here`
+          : `this copy of partition ${this.id} does not lead; replica ${leader} does`;
     return new TrubaError("NOTLEADER", text, { retryAfterMs: limits.notLeaderRetryAfterMs });
   }
 
   #mustLead(): void {
     if (this.#stopped) throw stopped();
-    if (this.#leadership === undefined) throw this.#notLeader();
+    if (!this.leads) throw this.#notLeader();
   }
 }
 

@@ -129,6 +129,7 @@ export class PartitionWorld<L extends SharedLog = MemoryLog> implements OutcomeS
       logger: silentLogger,
       load: this.load,
       health: new ConfirmHealth((error) => this.givenUp.push(error)),
+      node: 1,
       writer: this.writer,
       onceMaxBytes: 1_048_576,
       wake: () => this.#wake(),

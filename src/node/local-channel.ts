@@ -1,0 +1,113 @@
+/** The channel to the node in this very process: requests go straight to it, without a connection in between. */
+import type { Clock } from "../base/clock.ts";
+import { TrubaError } from "../base/errors.ts";
+import type { CallOptions, Channel, Subscription, SubscriptionSink } from "../client/channel.ts";
+import type { Owner } from "../machines/owner.ts";
+import type {
+  AnyRequest,
+  DeliveredSession,
+  DeliveredTask,
+  RequestOf,
+  ResponseOf,
+  Verb,
+} from "../protocol/requests.ts";
+import type { Requests } from "./requests.ts";
+import type { TakeSubscription } from "./takes.ts";
+
+export class LocalChannel implements Channel {
+  readonly #requests: Requests;
+  readonly #clock: Clock;
+  readonly #owner: Owner;
+  readonly #subscriptions = new Set<TakeSubscription>();
+  /** Pops and takes that wait. */
+  readonly #waiting = new Set<AbortController>();
+  readonly #onClose: () => Promise<void>;
+  #closed = false;
+
+  /** `onClose` ends what the channel is to: the node, if it was opened for it. */
+  constructor(requests: Requests, clock: Clock, onClose: () => Promise<void>) {
+    this.#requests = requests;
+    this.#clock = clock;
+    this.#owner = requests.openOwner();
+    this.#onClose = onClose;
+  }
+
+  async call<V extends Verb>(
+    verb: V,
+    request: RequestOf<V>,
+    options: CallOptions = {},
+  ): Promise<ResponseOf<V>> {
+    this.#mustBeOpen();
+    const { requestId, signal } = options;
+    const context = { owner: this.#owner, requestId };
+    if (verb !== "queue.pop" && verb !== "session.take")
+      return this.#requests.call(verb, request, { ...context, signal });
+    const waiting = new AbortController();
+    const abort = (): void => waiting.abort(signal?.reason);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#waiting.add(waiting);
+    try {
+      return await this.#requests.call(verb, request, { ...context, signal: waiting.signal });
+    } finally {
+      this.#waiting.delete(waiting);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async atomic(
+    requests: readonly AnyRequest[],
+    options: CallOptions = {},
+  ): Promise<readonly unknown[]> {
+    this.#mustBeOpen();
+    return this.#requests.atomic(requests, { ...options, owner: this.#owner });
+  }
+
+  tasks(
+    request: { readonly queue: string; readonly leaseMs?: number; readonly credit: number },
+    sink: SubscriptionSink<DeliveredTask>,
+  ): Subscription {
+    this.#mustBeOpen();
+    return this.#keep(this.#requests.takes.tasks(request, this.#owner, sink));
+  }
+
+  sessions(
+    request: { readonly kinds: readonly string[]; readonly credit: number },
+    sink: SubscriptionSink<DeliveredSession>,
+  ): Subscription {
+    this.#mustBeOpen();
+    return this.#keep(this.#requests.takes.sessions(request, this.#owner, sink));
+  }
+
+  serverNowMs(): number {
+    return this.#clock.wallMs();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const waiting of this.#waiting) waiting.abort(closed());
+    for (const subscription of this.#subscriptions) subscription.close();
+    this.#requests.closeOwner(this.#owner);
+    await this.#onClose();
+  }
+
+  #keep(subscription: TakeSubscription): Subscription {
+    this.#subscriptions.add(subscription);
+    return {
+      credit: (count) => subscription.credit(count),
+      close: () => {
+        this.#subscriptions.delete(subscription);
+        subscription.close();
+      },
+    };
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw closed();
+  }
+}
+
+function closed(): TrubaError {
+  return new TrubaError("CLOSED", "the database is closed");
+}
