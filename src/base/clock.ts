@@ -13,6 +13,7 @@ export interface Clock {
   soon(task: () => void): void;
 }
 
+/** What `Clock.after` answers. */
 export interface Timer {
   /** The task will not run; nothing happens if it has run. */
   cancel(): void;

@@ -332,6 +332,7 @@ const table = {
   },
 } as const satisfies Record<string, ErrorKind>;
 
+/** A code of the table: what programs branch on. */
 export type ErrorCode = keyof typeof table;
 
 export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = table;

@@ -1,22 +1,14 @@
 /**
- * TLS, over `node:tls`: for connections that were accepted in the clear, and for connections that are made. On the server's side `tls.Server` does the
- * work, because its events are the only documented way to have the peer's certificate checked; it listens nowhere and is handed sockets.
+ * TLS for connections that were accepted in the clear, over `node:tls`. `tls.Server` does the work, because its events are the only documented way to have the
+ * peer's certificate checked; it listens nowhere and is handed sockets.
  */
-import { isIP } from "node:net";
 import type { Socket } from "node:net";
-import { connect, createServer } from "node:tls";
-import type { ConnectionOptions, Server, TlsOptions, TLSSocket } from "node:tls";
+import { createServer } from "node:tls";
+import type { Server, TlsOptions, TLSSocket } from "node:tls";
 import { assert } from "./assert.ts";
 import { limits } from "./limits.ts";
-import type {
-  Address,
-  Connection,
-  ConnectionEvents,
-  Encryption,
-  Listener,
-  Network,
-} from "./network.ts";
-import { NodeConnection, NodeNetwork } from "./node-network.ts";
+import type { Address, Connection, ConnectionEvents, Encryption } from "./network.ts";
+import { NodeConnection } from "./node-network.ts";
 
 /** Certificates and keys, in PEM. */
 export interface TlsFiles {
@@ -71,54 +63,6 @@ export class NodeTls implements Encryption {
     socket.unshift(first);
     this.#server.emit("connection", socket);
     return connection;
-  }
-}
-
-/** What the end that connects trusts and shows, in PEM. */
-export interface TlsTrust {
-  /** Authorities of servers' certificates; `undefined`: those that Node comes with. */
-  readonly authorities?: string | undefined;
-  /** For servers that want one of their clients. */
-  readonly certificate?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-/** Makes encrypted connections, to servers whose certificate is good and names their host. Listens in the clear. */
-export class NodeTlsNetwork implements Network {
-  readonly #plain = new NodeNetwork();
-  readonly #trust: TlsTrust;
-
-  constructor(trust: TlsTrust = {}) {
-    this.#trust = trust;
-  }
-
-  listen(address: Address, accept: (connection: Connection) => void): Promise<Listener> {
-    return this.#plain.listen(address, accept);
-  }
-
-  /** Throws the operating system's error, or OpenSSL's when the server's certificate is not trusted. */
-  connect({ host, port }: Address): Promise<Connection> {
-    const { authorities, certificate, key } = this.#trust;
-    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      host,
-      port,
-      allowHalfOpen: true,
-      minVersion: "TLSv1.2",
-      // Names only may be asked for (RFC 6066 §3); an address is compared with the certificate all the same.
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(authorities === undefined ? {} : { ca: authorities }),
-      ...(certificate === undefined ? {} : { cert: certificate }),
-      ...(key === undefined ? {} : { key }),
-    };
-    return new Promise((resolve, reject) => {
-      const socket = connect(options);
-      socket.setNoDelay(true);
-      socket.once("error", reject);
-      socket.once("secureConnect", () => {
-        socket.off("error", reject);
-        resolve(new NodeConnection(socket));
-      });
-    });
   }
 }
 

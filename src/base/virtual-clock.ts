@@ -19,6 +19,7 @@ interface Waiting {
 /** Turns of the event loop without anything new after which everything is taken to have come to rest. */
 const quietTurns = 3;
 
+/** A clock for tests, which moves by {@link VirtualClock.advance} only. */
 export class VirtualClock implements Clock {
   readonly #startMs: number;
   #elapsedMs = 0;
@@ -31,20 +32,24 @@ export class VirtualClock implements Clock {
     this.#startMs = startMs;
   }
 
+  /** What it shows: milliseconds since 1970. */
   wallMs(): number {
     return Math.floor(this.#startMs + this.#elapsedMs);
   }
 
+  /** Milliseconds by which it was advanced so far. */
   monotonicMs(): number {
     return this.#elapsedMs;
   }
 
+  /** Runs `task` once when it has been advanced so far. */
   after(delayMs: number, task: () => void): Timer {
     const waiting = { at: this.#elapsedMs + Math.max(0, delayMs), order: this.#order++, task };
     this.#timers.add(waiting);
     return { cancel: () => this.#timers.delete(waiting) };
   }
 
+  /** Runs `task` one turn of the event loop later, whatever the time. */
   soon(task: () => void): void {
     this.#soon++;
     setImmediate(() => {

@@ -23,6 +23,7 @@ export interface SessionKind {
   readonly settings: SessionSettings;
 }
 
+/** Options of `open`. */
 export interface OpenOptions extends TrubaOptions {
   /** All kinds of sessions that there are, as `session()` defines them. A kind that is left out takes no new sessions. Absent: the kinds stay as they were. */
   readonly sessions?: readonly SessionKind[];
@@ -34,6 +35,7 @@ export interface OpenOptions extends TrubaOptions {
   readonly logger?: Logger;
 }
 
+/** Options of `open` for a database in memory. */
 export interface MemoryOptions extends OpenOptions {
   /** Nothing is kept on disk, and nothing outlives `close`. */
   readonly memory: true;
@@ -61,7 +63,8 @@ export async function open(where: string | MemoryOptions, given: OpenOptions = {
   const random = new SystemRandom();
   const files = inMemory ? new MemoryFileSystem() : new NodeFileSystem();
   const logger = options.logger ?? silentLogger;
-  const hold = inMemory ? undefined : holdProcess();
+  // With a clock of its own it does nothing by itself, so nothing is to be waited for.
+  const hold = inMemory && where.clock !== undefined ? undefined : holdProcess();
   try {
     const node = await Node.open(
       { clock, random, files, network: new NodeNetwork(), logger },

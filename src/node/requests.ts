@@ -16,6 +16,7 @@ import type { OutcomeSink } from "../partition/answer.ts";
 import { disconnected } from "../partition/own-operations.ts";
 import type { Partition } from "../partition/partition.ts";
 import { partitionOfSlot } from "../placement/slots.ts";
+import { tagOfKey, tagOfRecordKey } from "../placement/tags.ts";
 import type { AnyRequest, RequestOf, ResponseOf, Verb } from "../protocol/requests.ts";
 import { kindOf, operationOf, responseOf } from "./request-operation.ts";
 import { readOf, slotOfRequest } from "./request-read.ts";
@@ -298,14 +299,5 @@ function requestIdOf({ requestId }: RequestContext): Buffer | undefined {
 function tagOfRequest({ request }: AnyRequest): string | undefined {
   if ("queue" in request) return tagOfKey(request.queue);
   if ("session" in request) return tagOfKey(request.session);
-  return "key" in request ? tagOfKey(request.key.toLowerCase()) : undefined;
-}
-
-/** A tag of the same slot; `undefined` if there may be none. */
-export function tagOfKey(key: string): string | undefined {
-  const open = key.indexOf("{");
-  const close = open < 0 ? -1 : key.indexOf("}", open);
-  if (close > open + 1) return key.slice(open + 1, close);
-  // A key without a tag is on the slot of its whole text, and so is a tag of that text.
-  return key.includes("}") || key.length > limits.tagMaxBytes ? undefined : key;
+  return "key" in request ? tagOfRecordKey(request.key) : undefined;
 }

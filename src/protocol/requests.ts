@@ -8,7 +8,9 @@
 
 export type QueueImplementation = "fifo" | "priority" | "range";
 export type QueueOrder = "lowest" | "highest";
+/** Handed out next; not before its time; in somebody's hands; dead after its last delivery. */
 export type TaskState = "waiting" | "delayed" | "leased" | "dead";
+/** In somebody's hands; stored until it is due; dead after its last repeat. */
 export type SessionState = "active" | "stored" | "dead";
 
 /** A signed whole number of 64 bits; a number where it is one of ±(2^53 - 1), else a bigint. */
@@ -70,6 +72,7 @@ export interface PeekedTask {
   readonly payload: Uint8Array;
 }
 
+/** Settings and counts of a queue. */
 export interface QueueStats {
   readonly queue: string;
   readonly implementation: QueueImplementation;
@@ -110,6 +113,7 @@ export interface DeliveredSession extends SessionHandle {
   readonly records: readonly Uint8Array[];
 }
 
+/** What is known of a session beside its records. */
 export interface SessionInfo {
   readonly session: string;
   readonly kind: string;
@@ -123,6 +127,7 @@ export interface SessionInfo {
   readonly bytes: number;
 }
 
+/** A kind of sessions, with its settings. */
 export interface KindInfo {
   readonly kind: string;
   readonly number: number;

@@ -110,6 +110,20 @@ suite("sweeps", () => {
 });
 
 suite("atomic groups", () => {
+  test("a new session takes the tag of a record's key as it is written, capitals too", async () => {
+    const world = await worldWithQueue();
+    const key = "{Order-7}0B5DA5B0-9C5A-4E6F-8B0E-3F3C7A1D2E4F";
+    const [, opened] = (await world.node.requests.atomic(
+      [
+        { verb: "record.set", request: { key, value: Buffer.from("v") } },
+        { verb: "session.new", request: { kind: "job" } },
+      ],
+      { owner: world.owner() },
+    )) as [unknown, { session: string }];
+    assert.match(opened.session, /^\{Order-7\}/);
+    await world.stop();
+  });
+
   test("all of it, with a response for each; a new session takes the tag of the group", async () => {
     const world = await worldWithQueue();
     const owner = world.owner();

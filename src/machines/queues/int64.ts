@@ -1,21 +1,8 @@
-/**
- * Priorities: signed whole numbers of 64 bits, as numbers where those are exact and as bigints beyond. Every value has one form only, so `===` and the keys of a Map
- * tell equal ones alike: 5 is never 5n here.
- */
+/** Priorities as 8 bytes, and their differences. Their one form is that of protocol/int64.ts. */
 import type { Int64 } from "../../protocol/requests.ts";
 import type { OperationReader, OperationWriter } from "../operation.ts";
 
-export const int64Min = -(2n ** 63n);
-export const int64Max = 2n ** 63n - 1n;
-
 const wordValues = 0x1_0000_0000;
-
-/** The form of a value: a number where it is one of ±(2^53 - 1), else a bigint. */
-export function canonicalInt64(value: Int64): Int64 {
-  if (typeof value === "number") return value === 0 ? 0 : value;
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
 
 /** `a - b`, which must be exact as a number. */
 export function differenceOf(a: Int64, b: Int64): number {

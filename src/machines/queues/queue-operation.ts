@@ -3,12 +3,12 @@ import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { slotOf } from "../../placement/slots.ts";
 import type { Int64, Lease, RequestOf, Verb } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import { type Operation, type OperationWriter, operationCodes } from "../operation.ts";
 import { type Owner, writeOwner } from "../owner.ts";
 import { writeInt64 } from "./int64.ts";
 import { pushDedup, pushDelay, pushExpiry, pushPriority } from "./push.ts";
 import {
-  checkedCount,
   checkedDedup,
   checkedDelay,
   checkedInt64,

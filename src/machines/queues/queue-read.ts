@@ -8,14 +8,10 @@ import type {
   ResponseOf,
   TaskState,
 } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import { dead, delayed, leased, waiting } from "./delivery-row.ts";
 import { defaultName } from "./queue-admin.ts";
-import {
-  checkedCount,
-  checkedQueueName,
-  checkedTaskNumber,
-  checkedTaskState,
-} from "./queue-request-check.ts";
+import { checkedQueueName, checkedTaskNumber, checkedTaskState } from "./queue-request-check.ts";
 import { type QueueRules, defaultRules } from "./queue-rules.ts";
 import type { QueueTables } from "./queue-tables.ts";
 import type { Queue } from "./queue.ts";

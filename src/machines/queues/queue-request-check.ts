@@ -1,7 +1,9 @@
 /** Checks of what a request for queues says, before any of it becomes an operation. Each throws a TrubaError that names the field, the value and the limit. */
-import { type ErrorCode, TrubaError } from "../../base/errors.ts";
+import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { shown } from "../../base/shown-value.ts";
 import { slotOf } from "../../placement/slots.ts";
+import { canonicalInt64, int64Max, int64Min } from "../../protocol/int64.ts";
 import type {
   Int64,
   Lease,
@@ -9,8 +11,8 @@ import type {
   QueueSettings,
   TaskState,
 } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import { taskStates } from "./delivery-row.ts";
-import { canonicalInt64, int64Max, int64Min } from "./int64.ts";
 import { type QueueRules, alteredRules, defaultRules } from "./queue-rules.ts";
 
 const namePattern = /^[\x21-\x7e]{1,255}$/;
@@ -19,26 +21,10 @@ const implementations: readonly string[] = ["fifo", "priority", "range"];
 /** Throws BADQUEUENAME. */
 export function checkedQueueName(field: string, name: unknown): string {
   if (typeof name === "string" && namePattern.test(name)) return name;
-  const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 80)) : String(name);
   const bytes = typeof name === "string" ? `, ${Buffer.byteLength(name)} bytes` : "";
   throw new TrubaError(
     "BADQUEUENAME",
-    `${field} is ${shown}${bytes}; it must be 1 to ${limits.queueNameMaxBytes} printable ASCII characters without spaces`,
-  );
-}
-
-/** A whole number in a range. Throws BADVALUE, or the code that the field has of its own. */
-export function checkedCount(
-  field: string,
-  value: number,
-  min: number,
-  max: number,
-  code: ErrorCode = "BADVALUE",
-): number {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw new TrubaError(
-    code,
-    `${field} is ${String(value)}; it must be a whole number from ${min} to ${max}`,
+    `${field} is ${shown(name)}${bytes}; it must be 1 to ${limits.queueNameMaxBytes} printable ASCII characters without spaces`,
   );
 }
 
@@ -51,7 +37,10 @@ export function checkedTaskNumber(field: string, value: number): number {
 export function checkedTaskState(state: string): TaskState {
   const known = taskStates.find((each) => each === state);
   if (known !== undefined) return known;
-  throw new TrubaError("BADVALUE", `state is ${state}; it must be one of ${taskStates.join(", ")}`);
+  throw new TrubaError(
+    "BADVALUE",
+    `state is ${shown(state)}; it must be one of ${taskStates.join(", ")}`,
+  );
 }
 
 /** Throws BADVALUE. */
@@ -63,7 +52,7 @@ export function checkedInt64(field: string, value: Int64): Int64 {
   if (fits) return canonicalInt64(value);
   throw new TrubaError(
     "BADVALUE",
-    `${field} is ${String(value)}; it must be a whole number from ${int64Min} to ${int64Max}, a bigint beyond ±${Number.MAX_SAFE_INTEGER}`,
+    `${field} is ${shown(value)}; it must be a whole number from ${int64Min} to ${int64Max}, a bigint beyond ±${Number.MAX_SAFE_INTEGER}`,
   );
 }
 
@@ -133,10 +122,10 @@ export function checkedRules(queue: string, settings: QueueSettings): QueueRules
   if (!implementations.includes(implementation))
     throw new TrubaError(
       "BADIMPLEMENTATION",
-      `implementation is ${implementation as string}; it must be one of ${implementations.join(", ")}`,
+      `implementation is ${shown(implementation)}; it must be one of ${implementations.join(", ")}`,
     );
   if (order !== "lowest" && order !== "highest")
-    throw new TrubaError("BADVALUE", `order is ${String(order)}; it must be lowest or highest`);
+    throw new TrubaError("BADVALUE", `order is ${shown(order)}; it must be lowest or highest`);
   const range = checkedRange(implementation, settings);
   return {
     ...alteredRules(defaultRules, checkedPolicies(queue, settings)),

@@ -1,8 +1,8 @@
 /** Requests for records as operations, and their outcomes as responses. */
-import { must } from "../../base/assert.ts";
 import { type ErrorCode, TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { RequestOf, ResponseOf } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import { type Operation, type OperationWriter, operationCodes } from "../operation.ts";
 import type { Outcome } from "../outcome.ts";
 import {
@@ -35,7 +35,7 @@ export function recordOperation(verb: RecordVerb, request: RequestOf<RecordVerb>
     }
     case "record.delete": {
       const { ifVersion } = request as RequestOf<"record.delete">;
-      if (ifVersion !== undefined) mustBeCount("ifVersion", ifVersion);
+      if (ifVersion !== undefined) checkVersion("ifVersion", ifVersion);
       return operation(operationCodes.recordDelete, key, (writer) =>
         encodeRecordDelete(writer, key, ifVersion),
       );
@@ -44,7 +44,7 @@ export function recordOperation(verb: RecordVerb, request: RequestOf<RecordVerb>
       return operation(operationCodes.recordGet, key, (writer) => encodeRecordGet(writer, key));
     case "record.check": {
       const { ifVersion } = request as RequestOf<"record.check">;
-      mustBeCount("ifVersion", ifVersion);
+      checkVersion("ifVersion", ifVersion);
       return operation(operationCodes.recordCheck, key, (writer) =>
         encodeRecordCheck(writer, key, ifVersion),
       );
@@ -114,7 +114,7 @@ function setOptions(set: RequestOf<"record.set">): SetOptions {
       "BADVALUE",
       "at most one of ifAbsent, ifPresent and ifVersion may be given",
     );
-  if (set.ifVersion !== undefined) mustBeCount("ifVersion", set.ifVersion);
+  if (set.ifVersion !== undefined) checkVersion("ifVersion", set.ifVersion);
   const expiryMs = set.expiryMs ?? 0;
   const expiryMaxMs = limits.expiryMaxSeconds * 1_000;
   if (
@@ -133,10 +133,6 @@ function setOptions(set: RequestOf<"record.set">): SetOptions {
   return { condition, version: set.ifVersion ?? 0, expiryMs };
 }
 
-function mustBeCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new TrubaError(
-    "BADVALUE",
-    `${name} is ${String(value)}; it must be 0 to ${must(Number.MAX_SAFE_INTEGER)}`,
-  );
+function checkVersion(name: string, value: number): void {
+  checkedCount(name, value, 0, Number.MAX_SAFE_INTEGER);
 }

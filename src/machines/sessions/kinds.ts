@@ -2,6 +2,7 @@
  * Kinds of sessions as the configuration names them. A kind is known by its number for ever; its name may change.
  */
 import { limits } from "../../base/limits.ts";
+import { shown } from "../../base/shown-value.ts";
 
 /** Greatest number of a kind: 32 bits, as a kind of mpy6a has. */
 export const kindNumberMax = 0xffff_ffff;
@@ -68,7 +69,7 @@ export function checkKinds(kinds: readonly KindSettings[]): KindProblem[] {
   for (const kind of kinds) {
     const { name, number } = kind;
     if (!isKindName(name)) {
-      const text = `the name of a kind is ${JSON.stringify(name)}; it must be 1 to ${limits.kindNameMaxBytes} characters of printable ASCII without blanks and commas`;
+      const text = `the name of a kind is ${shown(name)}; it must be 1 to ${limits.kindNameMaxBytes} characters of printable ASCII without blanks and commas`;
       problems.push({ kind: name, field: "name", text });
     }
     if (names.has(name))

@@ -4,6 +4,7 @@
  */
 import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { shown } from "../../base/shown-value.ts";
 import { slotOf } from "../../placement/slots.ts";
 
 const digits = 16;
@@ -39,7 +40,7 @@ export function parseSessionId(text: string): SessionId {
   )
     throw new TrubaError(
       "BADSESSION",
-      `${quoted(text)} is not the id of a session: {tag} and ${digits} small hexadecimal digits`,
+      `${shown(text)} is not the id of a session: {tag} and ${digits} small hexadecimal digits`,
     );
   return { number, tag };
 }
@@ -55,7 +56,7 @@ export function checkedTag(tag: string): Buffer {
   if (bytes !== undefined) return bytes;
   throw new TrubaError(
     "BADVALUE",
-    `tag is ${quoted(tag)}; it must be 1 to ${limits.tagMaxBytes} bytes of UTF-8 without } and without control characters`,
+    `tag is ${shown(tag)}; it must be 1 to ${limits.tagMaxBytes} bytes of UTF-8 without } and without control characters`,
   );
 }
 
@@ -64,10 +65,4 @@ function tagBytes(tag: string): Buffer | undefined {
   if (tag.length > limits.tagMaxBytes || !tagForm.test(tag)) return undefined;
   const bytes = Buffer.from(tag, "utf8");
   return bytes.length > limits.tagMaxBytes || bytes.toString("utf8") !== tag ? undefined : bytes;
-}
-
-/** For the text of an error: not longer than it need be. */
-export function quoted(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }

@@ -15,13 +15,15 @@
 import { assert } from "../../base/assert.ts";
 import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { shown } from "../../base/shown-value.ts";
 import { slotOf } from "../../placement/slots.ts";
 import type { RequestOf, SessionHandle, Verb } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import { type Operation, type OperationWriter, operationCodes } from "../operation.ts";
 import { type Owner, writeOwner } from "../owner.ts";
 import { encodeKinds } from "./kind-rows.ts";
 import { type KindSettings, checkKinds, isKindName } from "./kinds.ts";
-import { type SessionId, checkedTag, parseSessionId, quoted } from "./session-id.ts";
+import { type SessionId, checkedTag, parseSessionId } from "./session-id.ts";
 import { asKindSays, notHandled } from "./store-times.ts";
 
 export type SessionVerb = Extract<Verb, `session.${string}`>;
@@ -114,7 +116,7 @@ class NewSession implements Operation {
     this.#data = data === undefined ? undefined : checkedData(data);
     this.#tag = checkedTag(tag ?? context.tag);
     if (detached !== undefined && typeof detached !== "boolean")
-      throw new TrubaError("BADVALUE", `detached is ${quoted(detached)}; it must be true or false`);
+      throw new TrubaError("BADVALUE", `detached is ${shown(detached)}; it must be true or false`);
     this.#detached = detached === true;
     this.#owner = context.owner;
     this.slot = slotOf(this.#tag);
@@ -234,7 +236,7 @@ function checkedKind(field: string, kind: unknown): Buffer {
   if (isKindName(kind)) return Buffer.from(kind, "latin1");
   throw new TrubaError(
     "BADVALUE",
-    `${field} has ${quoted(kind)}; the name of a kind is 1 to ${limits.kindNameMaxBytes} characters of printable ASCII without blanks and commas`,
+    `${field} has ${shown(kind)}; the name of a kind is 1 to ${limits.kindNameMaxBytes} characters of printable ASCII without blanks and commas`,
   );
 }
 
@@ -247,13 +249,4 @@ function checkedData(data: unknown): Buffer {
       `data is ${data.length} bytes; the limit is ${limits.valueMaxBytes}`,
     );
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function checkedCount(field: string, value: unknown, min: number, max: number): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max)
-    return value;
-  throw new TrubaError(
-    "BADVALUE",
-    `${field} is ${quoted(value)}; it must be a whole number from ${min} to ${max}`,
-  );
 }

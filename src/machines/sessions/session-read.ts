@@ -1,10 +1,12 @@
 /** Reads of sessions, from the state as it is now. */
 import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { shown } from "../../base/shown-value.ts";
 import type { KindInfo, RequestOf, ResponseOf, SessionInfo } from "../../protocol/requests.ts";
+import { checkedCount } from "../checked-count.ts";
 import type { KindRows } from "./kind-rows.ts";
 import { isKindName } from "./kinds.ts";
-import { parseSessionId, quoted, sessionIdText } from "./session-id.ts";
+import { parseSessionId, sessionIdText } from "./session-id.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { SessionRecords } from "./session-records.ts";
 import { noKind, noSession } from "./session-refusals.ts";
@@ -44,16 +46,8 @@ export function listSessions(
   { state, kind, after, count }: RequestOf<"session.list">,
 ): ResponseOf<"session.list"> {
   if (state !== undefined && !states.includes(state))
-    throw new TrubaError(
-      "BADVALUE",
-      `state is ${quoted(state)}; it must be active, stored or dead`,
-    );
-  const most = count ?? listDefaultCount;
-  if (!Number.isSafeInteger(most) || most < 1 || most > limits.listMaxCount)
-    throw new TrubaError(
-      "BADVALUE",
-      `count is ${quoted(count)}; it must be a whole number from 1 to ${limits.listMaxCount}`,
-    );
+    throw new TrubaError("BADVALUE", `state is ${shown(state)}; it must be active, stored or dead`);
+  const most = checkedCount("count", count ?? listDefaultCount, 1, limits.listMaxCount);
   const behind = after === undefined ? 0 : parseSessionId(after).number;
   const numbers = kind === undefined ? undefined : kindNumbers(kinds, kind);
   const sessions: SessionInfo[] = [];
@@ -77,7 +71,7 @@ export function listKinds({ kinds }: SessionTables): ResponseOf<"session.kinds">
 export function kindNumbers(kinds: KindRows, name: string): readonly number[] {
   const numbers = isKindName(name) ? kinds.numbersOf(name) : [];
   if (numbers.length > 0) return numbers;
-  const { code, text } = noKind(quoted(name));
+  const { code, text } = noKind(shown(name));
   throw new TrubaError(code, text);
 }
 

@@ -5,11 +5,8 @@ import { must } from "../../../src/base/assert.ts";
 import { BitTree } from "../../../src/machines/queues/bit-tree.ts";
 import { Fifo, type Standing } from "../../../src/machines/queues/fifo.ts";
 import {
-  canonicalInt64,
   differenceOf,
   int64At,
-  int64Max,
-  int64Min,
   readInt64,
   setInt64At,
   writeInt64,
@@ -18,6 +15,7 @@ import { NumberHeap } from "../../../src/machines/queues/number-heap.ts";
 import type { Order } from "../../../src/machines/queues/order.ts";
 import { PriorityOrder } from "../../../src/machines/queues/priority-order.ts";
 import { RangeOrder } from "../../../src/machines/queues/range-order.ts";
+import { canonicalInt64, int64Max, int64Min } from "../../../src/protocol/int64.ts";
 import { SingleOrder } from "../../../src/machines/queues/single-order.ts";
 import { OperationReader, OperationWriter } from "../../../src/machines/operation.ts";
 import type { Int64, QueueOrder } from "../../../src/protocol/requests.ts";

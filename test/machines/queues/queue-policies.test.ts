@@ -66,9 +66,9 @@ suite("requests that are not right", () => {
     create(
       { implementation: "heap" },
       "BADIMPLEMENTATION",
-      /is heap; it must be one of fifo, priority, range/,
+      /is "heap"; it must be one of fifo, priority, range/,
     );
-    create({ order: "random" }, "BADVALUE", /order is random/);
+    create({ order: "random" }, "BADVALUE", /order is "random"/);
     create({ implementation: "range" }, "NOPRIORITYRANGE", /needs its lowest and highest/);
     create(
       { implementation: "range", priorityMin: 1 },
