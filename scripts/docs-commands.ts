@@ -4,11 +4,18 @@ import type { Command, CommandGroup } from "../src/server/command.ts";
 
 const titles: Readonly<Record<CommandGroup, string>> = {
   records: "Records",
+  queues: "Queues",
+  sessions: "Sessions",
+  subscriptions: "Subscriptions",
   transactions: "Atomic groups",
+  functions: "Functions",
   connection: "Connection",
   server: "Server",
   cluster: "Cluster",
 };
+
+/** Groups whose commands have a section each, with their arguments. */
+const detailed: readonly CommandGroup[] = ["queues", "sessions", "subscriptions"];
 
 /** A row per command and subcommand, under a heading for each group. */
 export function commandsTable(): string {
@@ -16,7 +23,10 @@ export function commandsTable(): string {
   const groups = Object.keys(titles) as readonly CommandGroup[];
   return groups
     .map((group) => {
-      const rows = table.filter((command) => command.group === group).flatMap(rowsOf);
+      const commands = table.filter((command) => command.group === group);
+      if (detailed.includes(group))
+        return [`## ${titles[group]}`, "", ...commands.flatMap(sectionOf)];
+      const rows = commands.flatMap(rowsOf);
       return [
         `## ${titles[group]}`,
         "",
@@ -30,6 +40,29 @@ export function commandsTable(): string {
     .join("\n");
 }
 
+function sectionOf(command: Command): readonly string[] {
+  const { name, usage, help, answer, role, arguments: given = [] } = command;
+  const facts = [
+    ...(answer === undefined ? [] : [`Answer: ${answer}.`]),
+    `Role: ${role}.`,
+    ...(command.kind === "write" ? ["May stand in MULTI."] : []),
+  ];
+  const rows = given.map((each) => `| \`${cell(each.usage)}\` | ${cell(each.help)} |`);
+  const described = rows.length === 0 ? [] : ["| Argument | |", "| --- | --- |", ...rows, ""];
+  return [
+    `### ${name}`,
+    "",
+    "```",
+    `${name} ${usage}`.trim(),
+    "```",
+    "",
+    help,
+    facts.join(" "),
+    "",
+    ...described,
+  ];
+}
+
 function rowsOf({ name, usage, help, subcommands }: Command): readonly string[] {
   if (subcommands === undefined) return [row(name, usage, help)];
   const own = usage.startsWith("[") ? [row(name, "", help)] : [];
@@ -38,5 +71,9 @@ function rowsOf({ name, usage, help, subcommands }: Command): readonly string[] 
 
 function row(name: string, usage: string, help: string): string {
   const call = usage === "" ? name : `${name} ${usage}`;
-  return `| \`${call.replaceAll("|", "\\|")}\` | ${help.replaceAll("|", "\\|")} |`;
+  return `| \`${cell(call)}\` | ${cell(help)} |`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
 }

@@ -4,7 +4,7 @@
  */
 import { parseSync, Visitor } from "oxc-parser";
 import type { Comment } from "oxc-parser";
-import { errorCodes, errorTable } from "../src/base/errors.ts";
+import { type ErrorKind, errorCodes, errorTable } from "../src/base/errors.ts";
 import { limits } from "../src/base/limits.ts";
 import { commandsTable } from "./docs-commands.ts";
 
@@ -28,11 +28,24 @@ export function withTable(document: string, table: string): string {
 
 /** A row per error code, under the headings of the source. */
 function errorsTable(source: string): string {
-  const head = ["| Code | HTTP | Retry | Meaning |", "| --- | --- | --- | --- |"];
+  const head = ["| Code | HTTP | Retry | Elsewhere | Meaning |", "| --- | --- | --- | --- | --- |"];
   return grouped(describedEntries("errors.ts", source, "table"), errorCodes, head, (name) => {
     const kind = errorTable[name];
-    return `| \`${name}\` | ${kind.status} | ${kind.retryable ? "yes" : "no"} | ${cell(kind.meaning)} |`;
+    return `| \`${name}\` | ${kind.status} | ${kind.retryable ? "yes" : "no"} | ${elsewhere(kind)} | ${cell(kind.meaning)} |`;
   });
+}
+
+/** The same error in the systems whose users know it by a number. */
+function elsewhere({ taskFlux, mpy6a }: ErrorKind): string {
+  const codes: string[] = [];
+  if (taskFlux !== undefined)
+    codes.push(
+      "error" in taskFlux
+        ? `TaskFlux error ${taskFlux.error}`
+        : `TaskFlux policy ${taskFlux.policy}`,
+    );
+  if (mpy6a !== undefined) codes.push(`mpy6a ${mpy6a}`);
+  return codes.join(", ");
 }
 
 /** A row per limit, under the headings of the source. */

@@ -29,6 +29,7 @@ const allowed: Readonly<Record<string, readonly Reach[]>> = {
   "src/base/browser-fetch.ts": ["network"],
   "src/base/node-network.ts": ["network", "process"],
   "src/base/node-tls.ts": ["network"],
+  "src/base/node-tls-network.ts": ["network"],
   "src/server/": ["time", "timers", "random", "files", "network"],
   "src/cli/": all,
   // The simulator drives real event loop turns and may read files; what it decides must come from its seed.

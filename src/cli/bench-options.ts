@@ -3,7 +3,7 @@ import { limits } from "../base/limits.ts";
 import type { Address } from "../base/network.ts";
 import { parseAddress } from "./address.ts";
 import { badUsageExitCode, CommandFailure } from "./command-failure.ts";
-import { shown } from "./configuration-problem.ts";
+import { shown } from "../base/shown-value.ts";
 
 /** As commander gives them. */
 export interface BenchTexts {

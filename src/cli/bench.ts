@@ -1,6 +1,6 @@
 /** `truba bench`: load on a running node over RESP, and how long each request took. */
 import { systemErrorCode, errorText } from "../base/errors.ts";
-import { NodeNetwork } from "../base/node-network.ts";
+import type { Network } from "../base/network.ts";
 import { randomBelow } from "../base/random.ts";
 import { SeededRandom } from "../base/seeded-random.ts";
 import { RespError } from "../protocol/resp-reply.ts";
@@ -12,7 +12,15 @@ import type { BenchOptions, BenchTest, BenchTexts } from "./bench-options.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { jsonLine, Progress, tableText } from "./output.ts";
+import { networkOf, tokenOf } from "./reach.ts";
+import type { ReachFlags } from "./reach-flags.ts";
 import { RespConnection } from "./resp-connection.ts";
+
+/** How the node is reached. */
+interface Reach {
+  readonly network: Network;
+  readonly token: string | undefined;
+}
 
 /** Without any answer for so long, the node counts as gone. */
 const silenceMaxMs = 30_000;
@@ -34,10 +42,11 @@ interface BenchResult {
 }
 
 /** Exit code 1 when the node answered with errors. Throws CommandFailure for bad options, and when the node cannot be reached or goes away. */
-export async function runBench(texts: BenchTexts): Promise<void> {
+export async function runBench(texts: BenchTexts & ReachFlags): Promise<void> {
   const options = parseBenchOptions(texts);
+  const reach: Reach = { network: networkOf(texts), token: tokenOf(texts) };
   const results: BenchResult[] = [];
-  for (const test of options.tests) results.push(await new Load(options, test).run());
+  for (const test of options.tests) results.push(await new Load(options, test, reach).run());
   if (results.some(({ errors }) => Object.keys(errors).length > 0)) process.exitCode = 1;
   if (!options.json) {
     process.stdout.write(resultsText(results));
@@ -51,6 +60,7 @@ export async function runBench(texts: BenchTexts): Promise<void> {
 /** One test: all its connections, each with up to `pipeline` requests in flight, until all requests are answered. */
 class Load {
   readonly #options: BenchOptions;
+  readonly #reach: Reach;
   readonly #test: BenchTest;
   readonly #histogram = new LatencyHistogram();
   readonly #requests: RequestMaker;
@@ -62,8 +72,9 @@ class Load {
   #heardMs = performance.now();
   #finish: (reason?: string) => void = () => {};
 
-  constructor(options: BenchOptions, test: BenchTest) {
+  constructor(options: BenchOptions, test: BenchTest, reach: Reach) {
     this.#options = options;
+    this.#reach = reach;
     this.#test = test;
     this.#unsent = options.requests;
     this.#requests = new RequestMaker(options, test);
@@ -85,14 +96,13 @@ class Load {
 
   async #connect(): Promise<void> {
     const { connections, address } = this.#options;
-    const network = new NodeNetwork();
     const end = (reason: string): void => this.#finish(reason);
     try {
       while (this.#lanes.length < connections) {
         const count = Math.min(connectAtOnce, connections - this.#lanes.length);
         const lanes = Array.from({ length: count }, () => new Lane(this, end));
         this.#lanes.push(...lanes);
-        await Promise.all(lanes.map((lane) => lane.connect(network, address)));
+        await Promise.all(lanes.map((lane) => lane.connect(this.#reach, address)));
       }
     } catch (error) {
       const hint =
@@ -174,10 +184,16 @@ class Lane {
     this.#end = end;
   }
 
-  async connect(network: NodeNetwork, address: BenchOptions["address"]): Promise<void> {
+  async connect({ network, token }: Reach, address: BenchOptions["address"]): Promise<void> {
     let nowMs = 0;
+    let login: ((answer: RespReply | Error) => void) | undefined;
     this.#connection = await RespConnection.connect(network, address, {
       reply: (value) => {
+        if (login !== undefined) {
+          login(value);
+          login = undefined;
+          return;
+        }
         nowMs = performance.now();
         this.#load.answered(value, nowMs - (this.#sent[this.#oldest++] ?? nowMs));
         this.#answered++;
@@ -188,8 +204,17 @@ class Lane {
         this.fill(room);
         this.#load.arrived(nowMs);
       },
-      closed: (reason) => this.#end(reason),
+      closed: (reason) => {
+        if (login === undefined) this.#end(reason);
+        else login(new Error(reason));
+      },
     });
+    if (token === undefined) return;
+    const answered = new Promise<RespReply | Error>((resolve) => (login = resolve));
+    this.#connection.send(encodeRequest(["AUTH", token]));
+    const answer = await answered;
+    if (answer instanceof RespError) throw new Error(`${answer.code} ${answer.text}`);
+    if (answer instanceof Error) throw answer;
   }
 
   fill(room: number): void {

@@ -1,9 +1,9 @@
-/** The configuration file: YAML whose top level maps option names to plain values, each known by its line. */
+/** The configuration file: YAML whose top level maps names of options to plain values, and names of sections to lists and maps. Each part is known by its line. */
 import { readFileSync } from "node:fs";
-import { isMap, isScalar, Lexer, LineCounter, parseDocument } from "yaml";
+import { isMap, isNode, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
+import type { YAMLMap } from "yaml";
 import { errorText, systemErrorCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { shown } from "./configuration-problem.ts";
 import type { Problem } from "./configuration-problem.ts";
 
 /** Reads configuration files. Tests bring their own. */
@@ -24,11 +24,23 @@ export const systemConfigurationFiles: ConfigurationFiles = {
   },
 };
 
-/** One setting of the file. */
+/** A value of the file. */
+export type FileNode =
+  | {
+      readonly kind: "plain";
+      /** As it is written, without quotes. */
+      readonly text: string;
+      readonly source: string;
+    }
+  | { readonly kind: "list"; readonly items: readonly FileNode[]; readonly source: string }
+  | { readonly kind: "map"; readonly settings: readonly FileSetting[]; readonly source: string }
+  /** An alias: one line would say many things. */
+  | { readonly kind: "other"; readonly source: string };
+
+/** A name of the file with its value. */
 export interface FileSetting {
   readonly key: string;
-  /** The value as it is written, without quotes. */
-  readonly text: string;
+  readonly value: FileNode;
   /** `truba.yaml:12` */
   readonly source: string;
 }
@@ -73,17 +85,19 @@ export function readConfigurationFile(
 /**
  * Whether lists and maps may be nested so deep that the parser, which recurses, would come near the end of its stack. There
  * the process dies, and no exception can be caught: V8 ends it when a regular expression must be compiled. Brackets nest at
- * one byte each, so few are taken in all; what nests by indentation costs ever more bytes, of which the file has few, unless
- * much of it stands on one line.
+ * one byte each, so few are taken in each other; what nests by indentation costs ever more bytes, of which the file has few,
+ * unless much of it stands on one line.
  */
 function isDeep(text: string): boolean {
-  let brackets = 0;
+  let depth = 0;
   let onThisLine = 0;
   for (const token of new Lexer().lex(text)) {
     if (token === "\n" || token === "\r\n") onThisLine = 0;
-    else if (token === "[" || token === "{") brackets++;
-    else if (token === "-" || token === "?" || token === ":") onThisLine++;
-    if (brackets > 64 || onThisLine > 8) return true;
+    else if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth = Math.max(0, depth - 1);
+    // Inside brackets a colon stands between a name and its value and nests nothing.
+    else if (token === "-" || token === "?" || (token === ":" && depth === 0)) onThisLine++;
+    if (depth > 16 || onThisLine > 8) return true;
   }
   return false;
 }
@@ -114,22 +128,44 @@ function parseSettings(path: string, text: string): FileContent {
     problems.push({ source, text: "must be lines of NAME: VALUE" });
     return { settings, problems };
   }
-  for (const { key, value } of root.items) {
-    const keyText = plainText(key);
-    const source = sourceAt(offsetOf(key));
-    if (keyText === undefined) {
-      problems.push({ source, text: "the name of an option must be plain text" });
-      continue;
-    }
-    const valueText = value === null ? "" : plainText(value);
-    if (valueText === undefined) {
-      const name = shown(keyText);
-      problems.push({ source, text: `${name} must have one plain value, no list, map or alias` });
-      continue;
-    }
-    settings.push({ key: keyText, text: valueText, source });
-  }
+  const reader = new NodeReader(sourceAt, problems);
+  settings.push(...reader.settingsOf(root));
   return { settings, problems };
+}
+
+/** Turns the parser's nodes into ours. */
+class NodeReader {
+  readonly #sourceAt: (offset: number) => string;
+  readonly #problems: Problem[];
+
+  constructor(sourceAt: (offset: number) => string, problems: Problem[]) {
+    this.#sourceAt = sourceAt;
+    this.#problems = problems;
+  }
+
+  settingsOf(map: YAMLMap): FileSetting[] {
+    const settings: FileSetting[] = [];
+    for (const { key, value } of map.items) {
+      const keyText = plainText(key);
+      const source = this.#sourceAt(offsetOf(key));
+      if (keyText === undefined) {
+        this.#problems.push({ source, text: "the name of an option must be plain text" });
+      } else settings.push({ key: keyText, value: this.#node(value, source), source });
+    }
+    return settings;
+  }
+
+  /** `source` is where it stands if it is nothing that stands anywhere. */
+  #node(value: unknown, source: string): FileNode {
+    if (value === null) return { kind: "plain", text: "", source };
+    const text = plainText(value);
+    // A plain value is known by the line of its name, also where it begins on the next.
+    if (text !== undefined) return { kind: "plain", text, source };
+    if (isMap(value)) return { kind: "map", settings: this.settingsOf(value), source };
+    if (!isSeq(value)) return { kind: "other", source };
+    const items = value.items.map((item) => this.#node(item, this.#sourceAt(offsetOf(item))));
+    return { kind: "list", items, source };
+  }
 }
 
 /** A scalar as it is written: `1e3` stays `1e3`, so that numbers are judged by one rule from every source. */
@@ -140,5 +176,5 @@ function plainText(node: unknown): string | undefined {
 }
 
 function offsetOf(node: unknown): number {
-  return isScalar(node) || isMap(node) ? (node.range?.[0] ?? 0) : 0;
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }

@@ -15,14 +15,6 @@ export function problemsText(problems: readonly Problem[]): string {
   return [head, ...problems.map(({ source, text }) => `  ${source}: ${text}`)].join("\n");
 }
 
-/** A value of the world in quotes, short and on one line, safe for a terminal. */
-export function shown(value: string): string {
-  const short = value.length > 60 ? `${value.slice(0, 60)}…` : value;
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => {
-    return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
-}
-
 /** `; did you mean "x"?` when one of the known words is near, else nothing. */
 export function suggestion(given: string, known: readonly string[]): string {
   const wanted = given.toLowerCase().replaceAll("_", "-");

@@ -2,14 +2,21 @@
  * The configuration of a node: defaults, file, environment and flags, in rising order, checked by the one table of
  * options. All problems are found in one go, each with the place where it stands; nothing here throws on what it is given.
  */
+import type { TlsFiles } from "../base/node-tls.ts";
 import { addressText, isLoopback } from "./address.ts";
 import { readConfigurationFile } from "./configuration-file.ts";
-import type { ConfigurationFiles } from "./configuration-file.ts";
+import type { ConfigurationFiles, FileSetting } from "./configuration-file.ts";
 import { flagTexts, unplacedProblems } from "./configuration-flags.ts";
-import { shown, suggestion } from "./configuration-problem.ts";
+import { shown } from "../base/shown-value.ts";
+import { suggestion } from "./configuration-problem.ts";
 import type { Problem } from "./configuration-problem.ts";
+import { readSections, sectionNames } from "./configuration-sections.ts";
+import type { Sections } from "./configuration-sections.ts";
 import { environmentNameOf, keyOf, optionNames, options } from "./options.ts";
 import type { Configuration, OptionName } from "./options.ts";
+import { tokenVariable } from "./reach.ts";
+import { readTlsFiles } from "./tls-files.ts";
+import type { NamedFile } from "./tls-files.ts";
 
 /** The exit code of a process that refuses its configuration. */
 export const badConfigurationExitCode = 2;
@@ -35,6 +42,10 @@ export interface ConfigurationSources {
 export interface LoadedConfiguration {
   /** Only if there is no problem. */
   readonly values: Configuration | undefined;
+  /** What only the file can say. */
+  readonly sections: Sections;
+  /** `undefined`: no TLS. */
+  readonly tls: TlsFiles | undefined;
   /** In the order file, environment, flags, and what does not fit together last. */
   readonly problems: readonly Problem[];
   /** Where each value comes from: `default`, `truba.yaml:12`, `TRUBA_PARTITIONS`, `--partitions`. */
@@ -50,13 +61,16 @@ export function loadConfiguration(given: ConfigurationSources): LoadedConfigurat
     if (text !== undefined) layers.set(name, text, "default");
   }
   const configuredFile = flags.get("config") ?? given.environment[environmentNameOf("config")];
-  readFile(layers, given.files, configuredFile);
+  const sections = readFile(layers, given.files, configuredFile);
   readEnvironment(layers, given.environment);
   for (const [name, text] of flags) layers.set(name, text, `--${keyOf(name)}`);
   layers.problems.push(...unplacedProblems(given.unplaced ?? []));
-  checkTogether(layers);
+  checkReach(layers, sections);
+  const tls = loadTls(layers, given.files);
   return {
     values: layers.problems.length === 0 ? layers.all() : undefined,
+    sections,
+    tls,
     problems: layers.problems,
     sources: layers.sources,
   };
@@ -95,9 +109,16 @@ class Layers {
   }
 }
 
-function readFile(layers: Layers, files: ConfigurationFiles, configured: string | undefined): void {
+/** Takes the options that the file sets, and returns its sections. */
+function readFile(
+  layers: Layers,
+  files: ConfigurationFiles,
+  configured: string | undefined,
+): Sections {
   // A path that its own check refuses is a problem of that check.
-  if (configured !== undefined && !options.config.schema.safeParse(configured).success) return;
+  if (configured !== undefined && !options.config.schema.safeParse(configured).success) {
+    return readSections([], layers.problems);
+  }
   const path = configured ?? defaultFile;
   const { settings, problems } = readConfigurationFile(files, path, {
     required: configured !== undefined,
@@ -106,20 +127,28 @@ function readFile(layers: Layers, files: ConfigurationFiles, configured: string 
   const names = new Map(
     optionNames.filter((name) => options[name].inFile).map((name) => [keyOf(name), name]),
   );
-  for (const { key, text, source } of settings) {
+  const sections: FileSetting[] = [];
+  for (const setting of settings) {
+    const { key, value, source } = setting;
     const name = names.get(key);
-    if (name !== undefined) layers.set(name, text, source);
-    else {
-      const hint = suggestion(key, [...names.keys()]);
+    if (sectionNames.some((section) => section === key)) sections.push(setting);
+    else if (name === undefined) {
+      const hint = suggestion(key, [...names.keys(), ...sectionNames]);
       layers.problems.push({ source, text: `${shown(key)} is not an option of the file${hint}` });
+    } else if (value.kind === "plain") layers.set(name, value.text, source);
+    else {
+      const text = `${shown(key)} must have one plain value, no list, map or alias`;
+      layers.problems.push({ source, text });
     }
   }
+  return readSections(sections, layers.problems);
 }
 
 function readEnvironment(layers: Layers, environment: ConfigurationSources["environment"]): void {
   const names = new Map(optionNames.map((name) => [environmentNameOf(name), name]));
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith("TRUBA_") || text === undefined) continue;
+    if (!variable.startsWith("TRUBA_") || text === undefined || variable === tokenVariable)
+      continue;
     const name = names.get(variable);
     if (name !== undefined) layers.set(name, text, variable);
     else if (!serviceVariable.test(variable)) {
@@ -129,15 +158,48 @@ function readEnvironment(layers: Layers, environment: ConfigurationSources["envi
   }
 }
 
-/** What is right by itself and wrong together. */
-function checkTogether(layers: Layers): void {
-  const { listen, insecure } = layers.all();
-  if (!layers.isSound("listen") || !layers.isSound("insecure")) return;
-  if (insecure || isLoopback(listen.host)) return;
-  layers.problems.push({
-    source: layers.sources.get("listen") ?? "listen",
-    text:
-      `${addressText(listen)} can be reached from other machines, and there is no authentication: whoever reaches it may ` +
-      "read and write everything. Listen on 127.0.0.1, or accept that with --insecure",
-  });
+/** What other machines can reach must be protected. */
+function checkReach(layers: Layers, { tokens }: Sections): void {
+  const all = layers.all();
+  if (!layers.isSound("insecure") || all.insecure || tokens.length > 0) return;
+  for (const name of ["listen", "http"] as const) {
+    const address = all[name];
+    if (!layers.isSound(name) || address === "off" || isLoopback(address.host)) continue;
+    layers.problems.push({
+      source: layers.sources.get(name) ?? name,
+      text:
+        `${addressText(address)} can be reached from other machines, and there is no authentication: whoever reaches it may ` +
+        "read and write everything. Make a token with `truba token`, listen on 127.0.0.1, or accept that with --insecure",
+    });
+  }
+}
+
+/** Reads what TLS needs, if it is asked for. */
+function loadTls(layers: Layers, files: ConfigurationFiles): TlsFiles | undefined {
+  const named = (name: "tlsCert" | "tlsKey" | "tlsClientCa"): NamedFile | undefined => {
+    const path = layers.all()[name];
+    return path === undefined
+      ? undefined
+      : { path, source: layers.sources.get(name) ?? keyOf(name) };
+  };
+  const certificate = named("tlsCert");
+  const key = named("tlsKey");
+  const clientAuthorities = named("tlsClientCa");
+  const needs = (given: NamedFile | undefined, text: string): void => {
+    if (given !== undefined) layers.problems.push({ source: given.source, text });
+  };
+  if (certificate === undefined || key === undefined) {
+    // One that was given and refused is told already.
+    if (!layers.isSound("tlsCert") || !layers.isSound("tlsKey")) return undefined;
+    needs(certificate, "tls-cert needs tls-key, the private key of the certificate");
+    needs(key, "tls-key needs tls-cert, the certificate of the key");
+    if (certificate === undefined && key === undefined) {
+      needs(
+        clientAuthorities,
+        "tls-client-ca needs tls-cert and tls-key: without TLS no client shows a certificate",
+      );
+    }
+    return undefined;
+  }
+  return readTlsFiles(files, { certificate, key, clientAuthorities }, layers.problems);
 }

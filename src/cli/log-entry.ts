@@ -4,7 +4,7 @@ import { OperationReader, operationCodes } from "../machines/operation.ts";
 import { changeKinds, decodeChange } from "../raft/membership-change.ts";
 import { batchHeaderBytes, readBatchHeader } from "../partition/batch.ts";
 import type { BatchHeader } from "../partition/batch.ts";
-import { recordKeyText } from "../server/record-key.ts";
+import { recordKeyText } from "../machines/records/record-key.ts";
 
 export interface EntryOperation {
   /** `recordSet`, `group`, …; `code 99` for one of a newer version. */

@@ -7,6 +7,8 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { systemErrorCode } from "../base/errors.ts";
 import { badUsageExitCode, CommandFailure } from "./command-failure.ts";
 import { configurationFlags } from "./configuration-flags.ts";
+import { withReachFlags } from "./reach-flags.ts";
+import { addReplCommand } from "./repl.ts";
 
 const version = packageVersion();
 
@@ -30,15 +32,41 @@ const serve = program
   });
 for (const flag of configurationFlags()) serve.addOption(flag);
 
-program
+const status = program
   .command("status")
   .description("what a running node says of itself")
   .option("-a, --address <HOST:PORT>", "the node's client port", "127.0.0.1:8765")
+  .option("--json", "print one line of JSON", false);
+withReachFlags(status).action(async (options) => {
+  const { runStatus } = await import("./status.ts");
+  await runStatus(options);
+});
+
+const config = program.command("config").description("look at the configuration");
+config
+  .command("check")
+  .description(
+    "print its problems, or what holds and where it comes from; exit code 2 if there are problems",
+  )
+  .option("--config <FILE>", "configuration file; without it, truba.yaml if that exists")
   .option("--json", "print one line of JSON", false)
   .action(async (options) => {
-    const { runStatus } = await import("./status.ts");
-    await runStatus(options);
+    const { runConfigCheck } = await import("./config-check.ts");
+    runConfigCheck(options);
   });
+
+program
+  .command("token")
+  .description("make a token; print its secret once, and what truba.yaml needs of it")
+  .option("--name <NAME>", "the token's name, for logs and AUTH", "app")
+  .option("--role <ROLE>", "read, write, admin or peer", "write")
+  .option("--json", "print one line of JSON", false)
+  .action(async (options) => {
+    const { runToken } = await import("./token.ts");
+    runToken(options);
+  });
+
+addReplCommand(program);
 
 const log = program.command("log").description("look at the log of a node that is not running");
 log
@@ -60,7 +88,7 @@ log
     await runLogVerify(options);
   });
 
-program
+const bench = program
   .command("bench")
   .description("put load on a running node and measure it")
   .option("-a, --address <HOST:PORT>", "the node's client port", "127.0.0.1:8765")
@@ -70,11 +98,11 @@ program
   .option("-s, --value-bytes <N>", "size of a value", "128")
   .option("-k, --keys <N>", "different keys", "100000")
   .option("-t, --test <WORDS>", "set, get or mixed, separated by commas", "set,get")
-  .option("--json", "print one line of JSON", false)
-  .action(async (options) => {
-    const { runBench } = await import("./bench.ts");
-    await runBench(options);
-  });
+  .option("--json", "print one line of JSON", false);
+withReachFlags(bench).action(async (options) => {
+  const { runBench } = await import("./bench.ts");
+  await runBench(options);
+});
 
 // Whoever reads may stop early: `truba log dump | head`.
 process.stdout.on("error", (error) => {

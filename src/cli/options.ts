@@ -5,18 +5,21 @@
  * The name `replicationFactor` is `--replication-factor` as a flag, `TRUBA_REPLICATION_FACTOR` in the environment and
  * `replication-factor` in the file. Every source gives text, and one schema per option turns text into the value.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import { limits } from "../base/limits.ts";
-import { parseAddress } from "./address.ts";
+import {
+  address,
+  addressOrOff,
+  choice,
+  humanName,
+  machineName,
+  origins,
+  path,
+  whole,
+} from "./value-kinds.ts";
+import type { ValueKind } from "./value-kinds.ts";
 
-interface OptionKind {
-  /** Text to value; refuses what is not in range. */
-  readonly schema: z.ZodType<unknown, string>;
-  /** What the schema takes, to finish "it must be …". */
-  readonly range: string;
-}
-
-export interface Option extends OptionKind {
+export interface Option extends ValueKind {
   /** What stands for the value in the help; `undefined` for a switch, which is `true` when given. */
   readonly argument: string | undefined;
   /** As text, like any other source; `undefined`: the option may be absent. */
@@ -55,6 +58,13 @@ export const options = {
     default: "127.0.0.1:8765",
     help: "where clients connect; port 0 picks a free one",
   },
+  http: {
+    ...common,
+    ...addressOrOff(),
+    argument: "HOST:PORT",
+    default: "127.0.0.1:8080",
+    help: "where HTTP, its pages and metrics are served; port 0 picks a free one, off serves none",
+  },
   advertise: {
     ...common,
     ...address({ portMin: 1 }),
@@ -68,6 +78,35 @@ export const options = {
     argument: undefined,
     default: "false",
     help: "allow listening beyond this machine without authentication",
+  },
+  tlsCert: {
+    ...common,
+    ...path(),
+    argument: "FILE",
+    default: undefined,
+    help: "this node's certificate and its chain, in PEM: both ports speak TLS then",
+  },
+  tlsKey: {
+    ...common,
+    ...path(),
+    argument: "FILE",
+    default: undefined,
+    help: "the private key of --tls-cert, in PEM",
+  },
+  tlsClientCa: {
+    ...common,
+    ...path(),
+    argument: "FILE",
+    default: undefined,
+    help: "authorities, in PEM: clients must show a certificate of one of them",
+  },
+  httpOrigins: {
+    ...common,
+    ...origins(),
+    argument: "ORIGINS",
+    default: undefined,
+    help: "origins of other pages whose scripts may use this node over HTTP, separated by commas",
+    advanced: true,
   },
   replicationFactor: {
     ...common,
@@ -144,84 +183,4 @@ export function keyOf(name: OptionName): string {
 /** `replicationFactor` → `TRUBA_REPLICATION_FACTOR`. */
 export function environmentNameOf(name: OptionName): string {
   return `TRUBA_${keyOf(name).replaceAll("-", "_").toUpperCase()}`;
-}
-
-/** A schema from a function that gives the value, or `undefined` for what it refuses. */
-function fromText<Value>(parse: (given: string) => Value | undefined): z.ZodType<Value, string> {
-  return z.string().transform((given, context): Value => {
-    const value = parse(given);
-    if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message: "not in range" });
-    return z.NEVER;
-  });
-}
-
-function whole({ min, max }: { min: number; max: number }) {
-  return {
-    range: `a whole number from ${min.toLocaleString("en-US")} to ${max.toLocaleString("en-US")}`,
-    schema: fromText((given) => {
-      if (!/^(0|[1-9]\d{0,14})$/.test(given)) return undefined;
-      const value = Number(given);
-      return value >= min && value <= max ? value : undefined;
-    }),
-  };
-}
-
-function choice<const Word extends string, Value>(
-  words: readonly Word[],
-  to: (word: Word) => Value,
-) {
-  return {
-    range: `one of ${words.join(", ")}`,
-    schema: fromText((given) => {
-      const word = words.find((one) => one === given);
-      return word === undefined ? undefined : to(word);
-    }),
-  };
-}
-
-function address({ portMin }: { portMin: number }) {
-  return {
-    range: `HOST:PORT, the port from ${portMin} to 65535, an IPv6 address in brackets ("[::1]:8765")`,
-    schema: fromText((given) => {
-      const value = parseAddress(given);
-      return value !== undefined && value.port >= portMin ? value : undefined;
-    }),
-  };
-}
-
-function path() {
-  return {
-    range: `a path of 1 to ${limits.pathMaxBytes.toLocaleString("en-US")} bytes`,
-    schema: fromText((given) => {
-      if (given.includes("\0")) return undefined;
-      return within(given, limits.pathMaxBytes) ? given : undefined;
-    }),
-  };
-}
-
-/** A name for people: words with spaces between them. */
-function humanName() {
-  return {
-    range: `1 to ${limits.nameMaxBytes} bytes of text without control characters or spaces around it`,
-    schema: fromText((given) => {
-      if (/\p{C}|\p{Zl}|\p{Zp}/u.test(given) || given !== given.trim()) return undefined;
-      return within(given, limits.nameMaxBytes) ? given : undefined;
-    }),
-  };
-}
-
-/** A name for machines. */
-function machineName() {
-  return {
-    range: `1 to ${limits.nameMaxBytes} printable ASCII characters without spaces`,
-    schema: fromText((given) => {
-      if (!/^[!-~]+$/.test(given)) return undefined;
-      return within(given, limits.nameMaxBytes) ? given : undefined;
-    }),
-  };
-}
-
-function within(given: string, maxBytes: number): boolean {
-  return given !== "" && Buffer.byteLength(given) <= maxBytes;
 }

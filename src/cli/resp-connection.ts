@@ -17,12 +17,15 @@ export interface ReplyReceiver {
 }
 
 export class RespConnection {
+  /** The other end, its host as a number. */
+  readonly remote: Address;
   readonly #connection: Connection;
   readonly #decoder = new RespReplyDecoder();
   readonly #receiver: ReplyReceiver;
   #open = true;
 
   private constructor(connection: Connection, receiver: ReplyReceiver) {
+    this.remote = connection.remote;
     this.#connection = connection;
     this.#receiver = receiver;
     connection.bind({

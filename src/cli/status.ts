@@ -1,18 +1,19 @@
 /** `truba status`: what a running node says of itself, as a short table for people or as JSON. */
 import { errorText } from "../base/errors.ts";
-import { NodeNetwork } from "../base/node-network.ts";
 import { RespError } from "../protocol/resp-reply.ts";
 import type { RespReply } from "../protocol/resp-reply.ts";
 import { parseAddress } from "./address.ts";
 import { badUsageExitCode, CommandFailure } from "./command-failure.ts";
-import { shown } from "./configuration-problem.ts";
+import { shown } from "../base/shown-value.ts";
 import { jsonLine, pairsText } from "./output.ts";
+import { networkOf, tokenOf } from "./reach.ts";
+import type { ReachFlags } from "./reach-flags.ts";
 import { ask } from "./resp-connection.ts";
 
 /** A node answers these at once, whatever else it does. */
 const answerMaxMs = 5_000;
 
-interface StatusOptions {
+interface StatusOptions extends ReachFlags {
   readonly address: string;
   readonly json: boolean;
 }
@@ -35,20 +36,24 @@ interface PartitionStatus {
 
 /** Throws CommandFailure when nothing answers, or what answers is no Truba. */
 export async function runStatus(options: StatusOptions): Promise<void> {
-  const status = await readStatus(options.address);
+  const status = await readStatus(options);
   process.stdout.write(options.json ? jsonLine(status) : statusText(status));
 }
 
-async function readStatus(given: string): Promise<Status> {
+async function readStatus(options: StatusOptions): Promise<Status> {
+  const given = options.address;
   const address = parseAddress(given);
   if (address === undefined) {
     const text = `--address is ${shown(given)}; it must be HOST:PORT, an IPv6 address in brackets`;
     throw new CommandFailure(text, badUsageExitCode);
   }
-  const commands = [["INFO"], ["HEARTBEAT"], ["TRUBA.DIGEST"]];
+  const token = tokenOf(options);
+  const login = token === undefined ? [] : [["AUTH", token]];
+  const commands = [...login, ["INFO"], ["HEARTBEAT"], ["TRUBA.DIGEST"]];
+  const network = networkOf(options);
   let replies: readonly RespReply[];
   try {
-    replies = await ask(new NodeNetwork(), address, commands, answerMaxMs);
+    replies = await ask(network, address, commands, answerMaxMs);
   } catch (error) {
     const hint = "Is a node running there? Start one with: truba serve";
     throw new CommandFailure(`no node answers at ${errorText(error)}\n${hint}`);
@@ -56,9 +61,11 @@ async function readStatus(given: string): Promise<Status> {
   for (const [at, reply] of replies.entries()) {
     if (!(reply instanceof RespError)) continue;
     const answer = shown(`${reply.code} ${reply.text}`);
+    if (["NOAUTH", "WRONGPASS", "NOPERM"].includes(reply.code))
+      throw new CommandFailure(`${given} wants another token: ${answer}`);
     throw new CommandFailure(`${given} answers ${commands[at]?.[0]} with ${answer}: it is no node`);
   }
-  const [info = null, heartbeat = null, digests = null] = replies;
+  const [info = null, heartbeat = null, digests = null] = replies.slice(login.length);
   const status = {
     address: given,
     info: infoOf(info),

@@ -2,6 +2,7 @@
  * A command's arguments, where they lie: in a decoder's buffer while it is being handled, or in a copy when it has to wait.
  */
 import { must } from "../base/assert.ts";
+import { shown } from "../base/shown-value.ts";
 
 /** Arguments 0 (the name) to `count` - 1, each the bytes start(i) to end(i) of `buffer`. */
 export interface Call {
@@ -96,7 +97,5 @@ export function integerOf(call: Call, index: number): number | undefined {
 
 /** An argument for an error message: printable, and short. */
 export function quoted(call: Call, index: number): string {
-  const text = textOf(call, index);
-  const shown = text.length > 64 ? `${text.slice(0, 64)}…` : text;
-  return JSON.stringify(shown);
+  return shown(textOf(call, index));
 }

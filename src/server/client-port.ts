@@ -3,7 +3,8 @@
  */
 import { type Clock, type Timer, delay } from "../base/clock.ts";
 import { limits } from "../base/limits.ts";
-import type { Address, Connection, Listener, Network } from "../base/network.ts";
+import { isFromThisMachine } from "../base/network.ts";
+import type { Address, Connection, Encryption, Listener, Network } from "../base/network.ts";
 import { type ClientProtocol, protocolOf } from "../protocol/first-bytes.ts";
 import type { CommandIndex } from "./command-index.ts";
 import { LineSession } from "./line-session.ts";
@@ -14,7 +15,12 @@ type ClientSession = RespSession | LineSession;
 
 /** A connection from its first byte to its last. */
 interface Client {
-  readonly connection: Connection;
+  /** Another one from the moment on in which the client begins to speak TLS. */
+  connection: Connection;
+  /** What it says has come through TLS. */
+  encrypted: boolean;
+  /** When it was accepted (monotonic ms). */
+  readonly acceptedMs: number;
   session: ClientSession | undefined;
   /** Bytes that came before the protocol was known. */
   first: Buffer;
@@ -35,6 +41,7 @@ const refusedMaxCount = 1_000;
 export class ClientPort {
   readonly #context: ServerContext;
   readonly #commands: CommandIndex;
+  readonly #encryption: Encryption | undefined;
   readonly #clients = new Set<Client>();
   /** Told why and ended; what they send is dropped, and the next sweep closes those that do not close themselves. */
   readonly #refused = new Set<Connection>();
@@ -46,9 +53,11 @@ export class ClientPort {
     this.#answered.push(session);
   };
 
-  constructor(context: ServerContext, commands: CommandIndex) {
+  /** With `encryption`, TLS is taken too, and from other machines nothing else. */
+  constructor(context: ServerContext, commands: CommandIndex, encryption?: Encryption) {
     this.#context = context;
     this.#commands = commands;
+    this.#encryption = encryption;
     context.node.onTurnEnd(() => this.#flush());
   }
 
@@ -87,20 +96,14 @@ export class ClientPort {
     counters.connectionsReceived++;
     const client: Client = {
       connection,
+      encrypted: false,
+      acceptedMs: this.#context.clock.monotonicMs(),
       session: undefined,
       first: Buffer.alloc(0),
       heldBytes: 0,
       firstMs: 0,
     };
-    connection.bind({
-      data: (chunk) => this.#data(client, chunk),
-      ended: () => {
-        if (client.session === undefined) connection.end();
-        else client.session.ended();
-      },
-      drained: () => client.session?.drained(),
-      closed: () => this.#forget(client),
-    });
+    this.#bind(client);
     if (this.#clients.size < limits.connectionsMaxCount) {
       this.#clients.add(client);
       return;
@@ -110,6 +113,18 @@ export class ClientPort {
       connection,
       `MAXCONNECTIONS the node has ${this.#clients.size} connections; the limit is ${limits.connectionsMaxCount}`,
     );
+  }
+
+  #bind(client: Client): void {
+    client.connection.bind({
+      data: (chunk) => this.#data(client, chunk),
+      ended: () => {
+        if (client.session === undefined) client.connection.end();
+        else client.session.ended();
+      },
+      drained: () => client.session?.drained(),
+      closed: () => this.#forget(client),
+    });
   }
 
   /** Says why, in the form of RESP, and ends. */
@@ -151,6 +166,12 @@ export class ClientPort {
 
   #begin(client: Client, protocol: Exclude<ClientProtocol, "more">, first: Buffer): void {
     const { connection } = client;
+    const open =
+      client.encrypted || protocol === "tls" || isFromThisMachine(connection.remote.host);
+    if (this.#encryption !== undefined && !open) {
+      this.#refuse(connection, "NOTSUPPORTED from other machines this node takes TLS only");
+      return;
+    }
     switch (protocol) {
       case "resp":
       case "inline":
@@ -178,17 +199,36 @@ export class ClientPort {
         this.#refuse(connection, "NOTSUPPORTED this node takes no peers");
         return;
       case "tls":
-        connection.destroy();
+        this.#encrypt(client, first);
         return;
       default:
         protocol satisfies never;
     }
   }
 
+  /** The protocol is then told from what the client says inside TLS, once. */
+  #encrypt(client: Client, first: Buffer): void {
+    if (this.#encryption === undefined || client.encrypted) {
+      client.connection.destroy();
+      return;
+    }
+    client.encrypted = true;
+    client.connection = this.#encryption.accept(client.connection, first);
+    this.#bind(client);
+  }
+
   /** Gives a session its bytes; closes it when requests that began to arrive hold too much memory in all. */
   #feed(client: Client, session: ClientSession, chunk: Uint8Array): void {
     session.data(chunk);
     this.#account(client, session);
+    if (session.heldBytes > session.admission.heldMaxBytes) {
+      this.#context.logger.warn(
+        { session: session.id, heldBytes: session.heldBytes },
+        "closed: a request that is too large for a connection that has not authenticated",
+      );
+      session.kill();
+      return;
+    }
     if (this.#context.heldBytes <= limits.requestsHeldMaxBytes || session.heldBytes === 0) return;
     this.#context.logger.warn(
       { session: session.id, heldBytes: this.#context.heldBytes },
@@ -211,10 +251,26 @@ export class ClientPort {
 
   #scheduleSweep(clock: Clock): void {
     this.#sweep = clock.after(sweepEveryMs, () => {
-      this.#closeSlow(clock.monotonicMs() - limits.requestArrivalMaxMs);
+      const nowMs = clock.monotonicMs();
+      this.#closeSlow(nowMs - limits.requestArrivalMaxMs);
+      if (this.#context.access.required) {
+        this.#closeUnauthenticated(nowMs - limits.authenticationMaxMs);
+      }
       for (const connection of this.#refused) connection.destroy();
       this.#scheduleSweep(clock);
     });
+  }
+
+  /** Closes connections that were accepted at `oldestMs` or before and have shown no token. */
+  #closeUnauthenticated(oldestMs: number): void {
+    for (const { session, connection, acceptedMs } of this.#clients) {
+      if (acceptedMs > oldestMs || session?.admission.grant !== undefined) continue;
+      this.#context.logger.info(
+        { remote: connection.remote.host },
+        "closed: the client did not authenticate in time",
+      );
+      connection.destroy();
+    }
   }
 
   /** Closes connections whose request began to arrive, first bytes included, or which ought to have closed, at `oldestMs` or before. */

@@ -6,7 +6,7 @@
  *     small            an argument
  *     [ … ]            optional
  *     a | b            one of them
- *     [name ...]       again and again
+ *     [a b ...]        again and again
  */
 
 export interface UsageArgument {
@@ -57,7 +57,7 @@ class UsageReader {
       if (word === undefined || word === "|" || word === "]") return found;
       this.#at++;
       if (word === "[") this.#optional(found);
-      else if (word === "...") repeatLast(found);
+      else if (word === "...") repeat(found);
       else found.push(isToken(word) ? this.#token(word) : named(word));
     }
   }
@@ -115,7 +115,8 @@ function oneOf(sequence: readonly UsageArgument[]): UsageArgument {
     : plain("block", "block", { arguments: sequence });
 }
 
-function repeatLast(found: UsageArgument[]): void {
-  const last = found.at(-1);
-  if (last !== undefined) found[found.length - 1] = { ...last, multiple: true };
+/** `[name ...]` and `[task lease ...]`: what stands in the bracket, again and again. */
+function repeat(found: UsageArgument[]): void {
+  const all = oneOf([...found]);
+  found.splice(0, found.length, { ...all, multiple: true });
 }

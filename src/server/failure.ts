@@ -1,5 +1,5 @@
 /** Why a request is refused before it becomes an operation. */
-import type { ErrorCode } from "../base/errors.ts";
+import { type ErrorCode, TrubaError } from "../base/errors.ts";
 
 /**
  * `code` is of the error table; `wire` the first word of a RESP error where Redis' clients expect Redis' own word (ERR, WRONGTYPE, NOPROTO, …).
@@ -8,6 +8,7 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly text: string;
   readonly wire?: string;
+  readonly retryAfterMs?: number;
 }
 
 export function failure(code: ErrorCode, text: string): Failure {
@@ -15,3 +16,12 @@ export function failure(code: ErrorCode, text: string): Failure {
 }
 
 export const syntaxError: Failure = { code: "ERR", text: "syntax error" };
+
+/** What was thrown, if it is an error of the world; else it is thrown again. */
+export function failureOf(thrown: unknown): Failure {
+  if (!(thrown instanceof TrubaError)) throw thrown;
+  const { code, message, retryAfterMs } = thrown;
+  return retryAfterMs === undefined
+    ? { code, text: message }
+    : { code, text: message, retryAfterMs };
+}

@@ -6,18 +6,22 @@
  *     DELETE key        Deleted (1 replicas) | Not found
  *     HEARTBEAT         one line of JSON
  *     PING              PONG
+ *     AUTH token        OK
  *
  * A verb that writes may follow `REQUEST id `. Errors are `Error: text`.
  */
 import { limits } from "../base/limits.ts";
 import type { Address, Connection } from "../base/network.ts";
-import type { Outcome } from "../machines/outcome.ts";
+import { type Outcome, done } from "../machines/outcome.ts";
 import { LineDecoder } from "../protocol/line-decoder.ts";
 import { LineRequest } from "../protocol/line-request.ts";
+import type { NeededRole } from "./access.ts";
+import { Admission } from "./admission.ts";
+import { ConnectionFlow } from "./connection-flow.ts";
 import { type Failure, failure } from "./failure.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import { type FoundRecord, findRecordAt } from "./record-read.ts";
-import { ReplyQueue } from "./reply-queue.ts";
+import { LineWriter } from "./line-writer.ts";
 import { checkRequestId } from "./request-id.ts";
 import { RequestOrder } from "./request-order.ts";
 import type { ListedSession, ServerContext } from "./server-context.ts";
@@ -40,28 +44,20 @@ export class LineSession implements ListedSession {
   readonly id: number;
   readonly remote: Address;
   readonly connectedMs: number;
+  readonly admission: Admission;
   name = "";
   libraryName = "";
   libraryVersion = "";
   lastCommand = "";
-  arrivingSinceMs: number | undefined;
   readonly #context: ServerContext;
   readonly #connection: Connection;
-  readonly #answered: (session: LineSession) => void;
   readonly #decoder = new LineDecoder();
   readonly #request = new LineRequest();
-  readonly #queue: ReplyQueue;
+  readonly #reply: LineWriter;
+  readonly #flow: ConnectionFlow;
   readonly #order: RequestOrder;
   /** The line being taken. */
   #line: Line = { buffer: Buffer.alloc(0), start: 0, end: 0 };
-  /** A write that waits for reads; the connection is paused meanwhile. */
-  #held: Line | undefined;
-  /** Answers, as bytes in characters. */
-  #text = "";
-  #marked = false;
-  #paused = false;
-  #ending = false;
-  #closed = false;
 
   constructor(parts: {
     id: number;
@@ -72,13 +68,21 @@ export class LineSession implements ListedSession {
     this.id = parts.id;
     this.#context = parts.context;
     this.#connection = parts.connection;
-    this.#answered = parts.answered;
     this.remote = parts.connection.remote;
     this.connectedMs = parts.context.clock.wallMs();
-    this.#queue = new ReplyQueue(
-      () => this.#mark(),
-      () => this.#text.length + this.#connection.bufferedBytes <= limits.connectionOutputPauseBytes,
-    );
+    const { access, logger } = parts.context;
+    this.admission = new Admission({ access, logger, remote: this.remote });
+    this.#reply = new LineWriter(parts.context.counters);
+    this.#flow = new ConnectionFlow({
+      id: this.id,
+      connection: parts.connection,
+      clock: parts.context.clock,
+      logger,
+      output: this.#reply,
+      decoder: this.#decoder,
+      takeNext: () => this.#takeNext(),
+      answered: () => parts.answered(this),
+    });
     this.#order = new RequestOrder(parts.context.node.partitions.length);
   }
 
@@ -86,24 +90,27 @@ export class LineSession implements ListedSession {
     return this.#decoder.heldBytes;
   }
 
+  get arrivingSinceMs(): number | undefined {
+    return this.#flow.arrivingSinceMs;
+  }
+
   data(chunk: Uint8Array): void {
     // Behind QUIT nothing is taken, and nothing is kept.
-    if (this.#ending) return;
+    if (this.#flow.ending) return;
     this.#decoder.push(chunk);
-    this.#read();
+    this.#flow.read();
   }
 
   ended(): void {
-    this.#ending = true;
-    if (this.#queue.length === 0) this.flush();
+    this.#flow.inputEnded();
   }
 
   closed(): void {
-    this.#closed = true;
+    this.#flow.connectionClosed();
   }
 
   drained(): void {
-    this.flush();
+    this.#flow.flush();
   }
 
   kill(): void {
@@ -111,71 +118,20 @@ export class LineSession implements ListedSession {
   }
 
   flush(): void {
-    this.#marked = false;
-    if (this.#closed) return;
-    for (;;) {
-      if (this.#text !== "") this.#connection.writeText(this.#text);
-      this.#text = "";
-      if (
-        !this.#queue.runnable ||
-        this.#connection.bufferedBytes > limits.connectionOutputPauseBytes
-      )
-        break;
-      this.#queue.advance();
+    this.#flow.flush();
+  }
+
+  #takeNext(): boolean {
+    const event = this.#decoder.next();
+    if (event === "none") return false;
+    if (event === "toolong")
+      this.#refuse(failure("TOOLARGE", `the line is longer than ${limits.lineMaxBytes} bytes`));
+    else {
+      this.#context.counters.commandsProcessed++;
+      this.#context.counters.lineCommandsProcessed++;
+      this.#take(this.#decoder);
     }
-    if (this.#connection.bufferedBytes > limits.connectionOutputMaxBytes)
-      this.#connection.destroy();
-    else if (this.#ending && this.#queue.length === 0) {
-      this.#connection.end();
-      this.arrivingSinceMs = this.#context.clock.monotonicMs();
-    } else this.#maybeResume();
-  }
-
-  #read(): void {
-    while (!this.#paused && !this.#closed && !this.#ending) {
-      const event = this.#decoder.next();
-      if (event === "none") break;
-      if (event === "toolong")
-        this.#refuse(failure("TOOLARGE", `the line is longer than ${limits.lineMaxBytes} bytes`));
-      else {
-        this.#context.counters.commandsProcessed++;
-        this.#take(this.#decoder);
-      }
-      if (
-        this.#queue.length >= limits.connectionPendingMaxCount ||
-        this.#text.length > limits.connectionOutputPauseBytes
-      ) {
-        this.#pause();
-      }
-    }
-    if (!this.#decoder.partial || this.#paused) this.arrivingSinceMs = undefined;
-    else this.arrivingSinceMs ??= this.#context.clock.monotonicMs();
-    if (this.#queue.length === 0) this.flush();
-    else if (this.#text !== "") this.#mark();
-  }
-
-  #maybeResume(): void {
-    if (!this.#paused || this.#closed) return;
-    if (this.#held !== undefined && this.#order.holds("all")) return;
-    if (this.#queue.length > limits.connectionPendingMaxCount / 2) return;
-    if (this.#connection.bufferedBytes > limits.connectionOutputPauseBytes) return;
-    this.#paused = false;
-    this.#connection.resume();
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#take(held);
-    this.#read();
-  }
-
-  #pause(): void {
-    this.#paused = true;
-    this.#connection.pause();
-  }
-
-  #mark(): void {
-    if (this.#marked) return;
-    this.#marked = true;
-    this.#answered(this);
+    return true;
   }
 
   #take(line: Line): void {
@@ -183,12 +139,15 @@ export class LineSession implements ListedSession {
     this.#line = line;
     const shape = request.split(line.buffer, line.start, line.end);
     if (shape === "empty") return;
-    if (shape === "malformed") {
-      this.#refuse(invalidCommand);
-      return;
-    }
-    this.lastCommand = request.verb;
-    switch (request.verb) {
+    const { verb } = request;
+    const refused =
+      this.admission.refusalOf(neededBy(verb), verb) ??
+      (shape === "malformed" ? invalidCommand : undefined);
+    this.lastCommand = verb;
+    if (refused !== undefined) this.#refuse(refused);
+    if (this.admission.exhausted) this.#flow.closeAfterAnswers();
+    if (refused !== undefined) return;
+    switch (verb) {
       case "SET":
         this.#set(line.buffer, request);
         return;
@@ -199,17 +158,41 @@ export class LineSession implements ListedSession {
         this.#get(line.buffer, request);
         return;
       case "HEARTBEAT":
-        this.#queue.inTurn(() => this.#write(JSON.stringify(heartbeatOf(this.#context))));
+        this.#flow.queue.inTurn(() => this.#reply.line(JSON.stringify(heartbeatOf(this.#context))));
         return;
       case "PING":
-        this.#queue.inTurn(() => this.#write("PONG"));
+        this.#flow.queue.inTurn(() => this.#reply.line("PONG"));
+        return;
+      case "AUTH":
+        this.#authenticate(line.buffer, request);
         return;
       case "QUIT":
-        this.#ending = true;
-        this.#mark();
+        this.#flow.closeAfterAnswers();
         return;
       default:
         this.#refuse(failure("ERR", "unknown command"));
+    }
+  }
+
+  /** The answer to a wrong token comes later each time; in the end the connection is closed. */
+  #authenticate(line: Buffer, request: LineRequest): void {
+    if (!keyOnly(line, request)) {
+      this.#refuse(invalidCommand);
+      return;
+    }
+    const { admission } = this;
+    const attempt = admission.attempt(line.subarray(request.keyStart, request.keyEnd));
+    const { failure: failed, afterMs } = attempt;
+    if (failed === undefined) this.#flow.queue.inTurn(() => this.#reply.line("OK"));
+    else if (afterMs === 0) this.#refuse(failed);
+    else {
+      const tag = this.#flow.queue.expect(() => this.#reply.error(failed.text));
+      this.#context.clock.after(afterMs, () => {
+        this.#flow.queue.settle(tag, done);
+        // No turn of the node may be coming that would send it.
+        this.flush();
+      });
+      if (admission.exhausted) this.#flow.closeAfterAnswers();
     }
   }
 
@@ -240,7 +223,7 @@ export class LineSession implements ListedSession {
       this.#refuse(invalidCommand);
       return;
     }
-    if (this.#queue.length === 0) {
+    if (this.#flow.queue.length === 0) {
       this.#answerGet(line, request.keyStart, request.keyEnd);
       return;
     }
@@ -248,7 +231,7 @@ export class LineSession implements ListedSession {
     const parser = this.#context.key;
     const slot = parser.parse(key, 0, key.length) === undefined ? parser.slot : undefined;
     const ordered = slot !== undefined && this.#order.readWaits(slot);
-    this.#queue.inTurn(() => {
+    this.#flow.queue.inTurn(() => {
       if (ordered) this.#order.readDone(slot);
       this.#answerGet(key, 0, key.length);
     });
@@ -256,8 +239,8 @@ export class LineSession implements ListedSession {
 
   #answerGet(source: Buffer, start: number, end: number): void {
     const found = findRecordAt(source, { start, end }, this.#context);
-    if (found.failure !== undefined) this.#writeError(found.failure.text);
-    else if (found.address === 0) this.#write("Not found");
+    if (found.failure !== undefined) this.#reply.error(found.failure.text);
+    else if (found.address === 0) this.#reply.line("Not found");
     else this.#writeValue(found);
   }
 
@@ -274,33 +257,35 @@ export class LineSession implements ListedSession {
     const { operation } = this.#context;
     if (this.#order.holds(operation.slot)) {
       const copy = Buffer.from(line.subarray(this.#line.start, this.#line.end));
-      this.#held = { buffer: copy, start: 0, end: copy.length };
-      this.#pause();
+      this.#flow.hold({
+        ready: () => !this.#order.holds("all"),
+        take: () => this.#take({ buffer: copy, start: 0, end: copy.length }),
+      });
       return;
     }
-    this.#order.write(operation.slot, this.#queue.length);
-    this.#context.submit(operation, this.#queue, this.#queue.expect(this.#render), requestId);
+    this.#order.write(operation.slot, this.#flow.queue.length);
+    this.#context.submit(
+      operation,
+      this.#flow.queue,
+      this.#flow.queue.expect(this.#render),
+      requestId,
+    );
   }
 
   readonly #render = (outcome: Outcome): void => {
     if (outcome.kind === "error") {
       const retry =
         outcome.retryAfterMs === undefined ? "" : `; retry after ${outcome.retryAfterMs} ms`;
-      this.#writeError(`${outcome.text}${retry}`);
-    } else if (outcome.kind !== "record") this.#writeError(`unexpected outcome ${outcome.kind}`);
-    else if (outcome.status === "created") this.#write("Created (1 replicas)");
-    else if (outcome.status === "updated") this.#write("Updated (1 replicas)");
-    else if (outcome.status === "deleted") this.#write("Deleted (1 replicas)");
-    else this.#write("Not found");
+      this.#reply.error(`${outcome.text}${retry}`);
+    } else if (outcome.kind !== "record") this.#reply.error(`unexpected outcome ${outcome.kind}`);
+    else if (outcome.status === "created") this.#reply.line("Created (1 replicas)");
+    else if (outcome.status === "updated") this.#reply.line("Updated (1 replicas)");
+    else if (outcome.status === "deleted") this.#reply.line("Deleted (1 replicas)");
+    else this.#reply.line("Not found");
   };
 
   #refuse(failed: Failure): void {
-    this.#queue.inTurn(() => this.#writeError(failed.text));
-  }
-
-  #writeError(text: string): void {
-    this.#context.counters.errorsAnswered++;
-    this.#write(`Error: ${text}`);
+    this.#flow.queue.inTurn(() => this.#reply.error(failed.text));
   }
 
   /** A value that holds a line break cannot be one line. */
@@ -309,13 +294,15 @@ export class LineSession implements ListedSession {
       .buffer(address)
       .subarray(records.valueStart(address), records.valueEnd(address));
     if (value.includes(lineFeed))
-      this.#writeError("the value holds a line break; read it over RESP");
-    else this.#text += `${value.toString("latin1")}\n`;
+      this.#reply.error("the value holds a line break; read it over RESP");
+    else this.#reply.bytes(value);
   }
+}
 
-  #write(line: string): void {
-    this.#text += `${Buffer.from(line, "utf8").toString("latin1")}\n`;
-  }
+/** What each verb takes; one that is not known is told so to those who may read. */
+function neededBy(verb: string): NeededRole | "none" {
+  if (verb === "AUTH" || verb === "QUIT") return "none";
+  return verb === "SET" || verb === "DELETE" ? "write" : "read";
 }
 
 /** Whether a key stands behind the verb and nothing but blanks behind the key. */

@@ -1,11 +1,13 @@
 /**
- * Writes to records, parsed from a call: SET key value [NX | XX | IFVERSION n] [EX seconds | PX milliseconds], DELETE key [IFVERSION n], and GET inside a
- * group. One object is used again for each request.
+ * Writes to records, parsed from a call: SET key value [NX | XX | IFVERSION n] [EX seconds | PX milliseconds], DELETE key [IFVERSION n], CHECK key IFVERSION n, and GET
+ * inside a group. One object is used again for each request.
  */
+import { must } from "../base/assert.ts";
 import { limits } from "../base/limits.ts";
 import { type OperationWriter, operationCodes } from "../machines/operation.ts";
 import {
   type SetOptions,
+  encodeRecordCheck,
   encodeRecordDelete,
   encodeRecordGet,
   encodeRecordSet,
@@ -14,7 +16,7 @@ import {
 import { type Call, integerOf, isWord, quoted } from "./call.ts";
 import { type Failure, failure, syntaxError } from "./failure.ts";
 import type { Operation } from "../machines/operation.ts";
-import { RecordKeyParser } from "./record-key.ts";
+import { RecordKeyParser } from "../machines/records/record-key.ts";
 
 type Condition = SetOptions["condition"];
 
@@ -75,12 +77,12 @@ export class RecordOperation implements Operation {
   parseDelete(call: Call): Failure | undefined {
     const bad = this.parseKey(call, 1, operationCodes.recordDelete);
     if (bad !== undefined || call.count === 2) return bad;
-    if (call.count !== 4 || !isWord(call, 2, "IFVERSION")) return syntaxError;
-    const version = integerOf(call, 3);
-    if (version === undefined || version < 0)
-      return badNumber("IFVERSION", call, 3, "0 to 9007199254740991");
-    this.#version = version;
-    return undefined;
+    return this.#parseVersion(call);
+  }
+
+  /** Takes the key at argument 1 and `IFVERSION n` behind it, of a CHECK. */
+  parseCheck(call: Call): Failure | undefined {
+    return this.parseKey(call, 1, operationCodes.recordCheck) ?? this.#parseVersion(call);
   }
 
   encode(writer: OperationWriter): void {
@@ -88,7 +90,18 @@ export class RecordOperation implements Operation {
       encodeRecordSet(writer, this.key, this.#options, this.#value);
     else if (this.code === operationCodes.recordDelete)
       encodeRecordDelete(writer, this.key, this.#version);
+    else if (this.code === operationCodes.recordCheck)
+      encodeRecordCheck(writer, this.key, must(this.#version));
     else encodeRecordGet(writer, this.key);
+  }
+
+  #parseVersion(call: Call): Failure | undefined {
+    if (call.count !== 4 || !isWord(call, 2, "IFVERSION")) return syntaxError;
+    const version = integerOf(call, 3);
+    if (version === undefined || version < 0)
+      return badNumber("IFVERSION", call, 3, "0 to 9007199254740991");
+    this.#version = version;
+    return undefined;
   }
 
   #takeValue(source: Buffer, start: number, end: number): Failure | undefined {

@@ -13,8 +13,8 @@ interface Place {
   /** Set when the outcome is there. */
   outcome: Outcome | undefined;
   readonly render: Render | undefined;
-  /** Runs when everything before it is answered; has no outcome to wait for. */
-  readonly run: (() => void) | undefined;
+  /** Runs when everything before it is answered. If the place has a `render`, it then waits for its outcome. */
+  run: (() => void) | undefined;
 }
 
 export class ReplyQueue implements OutcomeSink {
@@ -51,6 +51,14 @@ export class ReplyQueue implements OutcomeSink {
     else this.#places.push({ outcome: undefined, render: undefined, run: task });
   }
 
+  /** Runs `begin` when everything before it is answered: now, if nothing waits. Its place then waits for the outcome of the tag that `begin` is given. */
+  expectInTurn(begin: (tag: number) => void, render: Render): void {
+    const isNext = this.length === 0;
+    const tag = this.expect(render);
+    if (isNext) begin(tag);
+    else must(this.#places.at(-1)).run = () => begin(tag);
+  }
+
   settle(tag: number, outcome: Outcome): void {
     const index = tag - this.#base;
     const place = must(this.#places[index]);
@@ -70,8 +78,11 @@ export class ReplyQueue implements OutcomeSink {
       if (place === undefined) break;
       if (place.run !== undefined) {
         if (!this.#hasRoom()) break;
-        this.#head++;
-        place.run();
+        const { run } = place;
+        if (place.render === undefined) this.#head++;
+        place.run = undefined;
+        // It may settle at once, which advances too.
+        run();
       } else if (place.outcome !== undefined) {
         this.#head++;
         must(place.render)(place.outcome);

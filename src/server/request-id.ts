@@ -1,18 +1,8 @@
-/** Request ids are printable ASCII without blanks, 1 to 64 characters. */
-import { limits } from "../base/limits.ts";
+/** The check of request ids, as a surface refuses them. */
+import { badRequestId } from "../machines/once/request-id.ts";
 import { type Failure, failure } from "./failure.ts";
 
 export function checkRequestId(id: Uint8Array): Failure | undefined {
-  if (id.length < 1 || id.length > limits.requestIdMaxBytes) {
-    return failure(
-      "BADVALUE",
-      `the request id is ${id.length} bytes; it must be 1 to ${limits.requestIdMaxBytes}`,
-    );
-  }
-  const bad = id.findIndex((byte) => byte < 0x21 || byte > 0x7e);
-  if (bad < 0) return undefined;
-  return failure(
-    "BADVALUE",
-    `byte ${bad} of the request id is ${id[bad]}; it must be printable ASCII (33 to 126)`,
-  );
+  const bad = badRequestId(id);
+  return bad === undefined ? undefined : failure("BADVALUE", bad);
 }

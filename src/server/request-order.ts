@@ -39,8 +39,13 @@ export class RequestOrder {
   readWaits(scope: ReadScope): boolean {
     if (scope !== "all" && partitionOfSlot(scope, this.#partitions) === this.#writesOn)
       return false;
-    this.#waiting.set(scope, (this.#waiting.get(scope) ?? 0) + 1);
+    this.beginWaits(scope);
     return true;
+  }
+
+  /** Something else will begin in its turn, behind which no write to its slot may go out before. {@link readDone} must be called when it has begun. */
+  beginWaits(scope: ReadScope): void {
+    this.#waiting.set(scope, (this.#waiting.get(scope) ?? 0) + 1);
   }
 
   readDone(scope: ReadScope): void {

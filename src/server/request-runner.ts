@@ -1,14 +1,17 @@
 /**
  * Does the requests of one RESP connection: finds the command, gives writes to their partitions, lets reads run in their turn, keeps the open group.
  */
+import { must } from "../base/assert.ts";
 import { type ErrorOutcome, type Outcome, errorOutcome } from "../machines/outcome.ts";
 import type { OutcomeSink } from "../partition/answer.ts";
-import type { Partition } from "../partition/partition.ts";
-import { partitionOfSlot } from "../placement/slots.ts";
+import { slotOf } from "../placement/slots.ts";
+import type { NeededRole } from "./access.ts";
 import { type Call, CallView, CopiedCall, isWord, quoted } from "./call.ts";
 import type { CommandIndex } from "./command-index.ts";
+import type { ConnectionFlow } from "./connection-flow.ts";
 import {
   type Command,
+  type LogCommand,
   type ManyCommand,
   type PlainCommand,
   type ReadCommand,
@@ -16,6 +19,7 @@ import {
   isFailure,
 } from "./command.ts";
 import { type Failure, failure } from "./failure.ts";
+import { LogRequests } from "./log-requests.ts";
 import type { Operation } from "../machines/operation.ts";
 import type { Render, ReplyQueue } from "./reply-queue.ts";
 import { checkRequestId } from "./request-id.ts";
@@ -27,9 +31,7 @@ import { Transaction } from "./transaction.ts";
 interface RequestRunnerParts {
   readonly session: Session;
   readonly commands: CommandIndex;
-  readonly queue: ReplyQueue;
-  /** Takes a request later, when {@link RequestRunner.holds} no more, and until then no other. */
-  readonly hold: (request: () => void) => void;
+  readonly flow: ConnectionFlow;
 }
 
 export class RequestRunner {
@@ -37,32 +39,30 @@ export class RequestRunner {
   readonly #context: ServerContext;
   readonly #commands: CommandIndex;
   readonly #queue: ReplyQueue;
-  readonly #hold: (request: () => void) => void;
+  readonly #flow: ConnectionFlow;
   readonly #order: RequestOrder;
+  readonly #log: LogRequests;
   #transaction: Transaction | undefined;
-  #rendered: WriteCommand | undefined;
+  #rendered: WriteCommand | LogCommand | undefined;
   #render: Render = () => {};
 
-  constructor({ session, commands, queue, hold }: RequestRunnerParts) {
+  constructor({ session, commands, flow }: RequestRunnerParts) {
     this.#session = session;
     this.#context = session.context;
     this.#commands = commands;
-    this.#queue = queue;
-    this.#hold = hold;
+    this.#queue = flow.queue;
+    this.#flow = flow;
     this.#order = new RequestOrder(session.context.node.partitions.length);
+    this.#log = new LogRequests(flow, this.#order);
   }
 
   get inTransaction(): boolean {
     return this.#transaction !== undefined;
   }
 
-  /** Whether reads wait that a held request must not overtake. */
-  get holds(): boolean {
-    return this.#order.holds("all");
-  }
-
   dispatch(call: Call): void {
     const command = this.#commands.find(call);
+    if (!this.#isAllowed(command, call)) return;
     if (command === undefined) {
       this.refuse(failure("ERR", `unknown command ${quoted(call, 0)}`));
       return;
@@ -74,12 +74,26 @@ export class RequestRunner {
       );
       return;
     }
-    if (command.kind === "control") command.control(call, this.#session);
+    if (this.#transaction !== undefined && command.flags.includes("no_multi"))
+      this.refuse(notInGroup(command));
+    else if (command.kind === "control") command.control(call, this.#session);
     else if (this.#transaction !== undefined) this.#queueCommand(command, call, this.#transaction);
     else if (command.kind === "write") this.#write(command, call);
     else if (command.kind === "many") this.#writeMany(command, call);
+    else if (command.kind === "log") this.#logRequest(command, call);
     else if (this.#queue.length === 0) command.run(call, this.#session, this.#session.reply);
     else this.#readInTurn(command, new CopiedCall(call));
+  }
+
+  /** The connection is gone: nothing is waited for, and a group that was not executed is forgotten. */
+  close(): void {
+    this.#transaction = undefined;
+    this.#log.giveUp();
+  }
+
+  /** The client will send no more. */
+  inputEnded(): void {
+    this.#log.inputEnded();
   }
 
   /** Refuses a request; inside MULTI, EXEC will refuse too. */
@@ -102,8 +116,7 @@ export class RequestRunner {
       this.#session.refuse(failure("ERR", "MULTI calls can not be nested"));
       return;
     }
-    const partitions = this.#context.node.partitions.length;
-    this.#transaction = new Transaction((slot) => partitionOfSlot(slot, partitions));
+    this.#transaction = new Transaction(this.#context.node.partitions.length);
     this.#session.answer((reply) => reply.ok());
   }
 
@@ -145,7 +158,7 @@ export class RequestRunner {
       );
       return;
     }
-    if (transaction.partition === undefined) {
+    if (transaction.operations === 0) {
       this.#session.answer((reply) => transaction.render([], reply));
       return;
     }
@@ -156,8 +169,11 @@ export class RequestRunner {
       });
       return;
     }
-    const partition = this.#context.node.partitions[transaction.partition] as Partition;
-    this.#order.writeOn(transaction.partition, this.#queue.length);
+    const { node } = this.#context;
+    const requestId = transaction.requestId?.toString("latin1");
+    const index = transaction.place(() => node.requests.newTag({ requestId }));
+    const partition = must(node.partitions[index]);
+    this.#order.writeOn(index, this.#queue.length);
     const tag = this.#queue.expect((outcome) => this.#renderGroup(transaction, outcome));
     const refusal = partition.admit();
     if (refusal !== undefined) {
@@ -171,6 +187,29 @@ export class RequestRunner {
     partition.enqueue(this.#queue, tag);
   }
 
+  /** The one place where it is seen what a connection may do. */
+  #isAllowed(command: Command | undefined, call: Call): boolean {
+    const { admission } = this.#session;
+    const failed = admission.refusalOf(neededRole(command, call), command?.name ?? "");
+    if (failed !== undefined) this.refuse(failed);
+    if (admission.exhausted) this.#session.closeAfterAnswers();
+    return failed === undefined;
+  }
+
+  #logRequest(command: LogCommand, call: Call): void {
+    const requestId = command.takesRequestId ? this.#requestIdOf(call, command) : undefined;
+    const bare = requestId === undefined ? call : withoutRequestId(call);
+    const failed = requestId === undefined ? undefined : checkRequestId(requestId);
+    const prepared = failed ?? command.prepare(bare, this.#session);
+    if (isFailure(prepared)) this.refuse(prepared);
+    else this.#log.take(prepared, requestId?.toString("latin1"), this.#renderOf(command));
+  }
+
+  /** Takes a request when no read waits any more that it must not overtake. */
+  #hold(take: () => void): void {
+    this.#flow.hold({ ready: () => !this.#order.holds("all"), take });
+  }
+
   /** A command that must not run before it has its turn. */
   #readInTurn(command: PlainCommand | ReadCommand, call: Call): void {
     const scope = this.#scopeOf(command, call);
@@ -182,11 +221,12 @@ export class RequestRunner {
   }
 
   /** What a command reads; `undefined` if that is no records. */
-  #scopeOf({ flags, keys }: Command, call: Call): ReadScope | undefined {
+  #scopeOf({ flags, keys, group }: Command, call: Call): ReadScope | undefined {
     if (!flags.includes("readonly")) return undefined;
     const [first, last] = keys;
     const isOne = first > 0 && (last > 0 ? last : call.count + last) === first;
     if (!isOne) return "all";
+    if (group !== "records") return slotOf(call.buffer, call.start(first), call.end(first));
     const { key } = this.#context;
     const failed = key.parse(call.buffer, call.start(first), call.end(first));
     return failed === undefined ? key.slot : undefined;
@@ -210,8 +250,10 @@ export class RequestRunner {
   }
 
   #parseWithId(command: WriteCommand, call: Call, requestId: Buffer): Operation | Failure {
-    const bare = new CallView(call, { nameIndex: 0, firstIndex: 1, end: call.count - 2 });
-    return checkRequestId(requestId) ?? command.parse(bare, this.#session);
+    const failed = checkRequestId(requestId);
+    if (failed !== undefined) return failed;
+    const context = { requestId: requestId.toString("latin1") };
+    return command.parse(withoutRequestId(call), this.#session, context);
   }
 
   /** The id in a trailing `REQUEST id`. */
@@ -276,8 +318,8 @@ export class RequestRunner {
     transaction: Transaction,
   ): void {
     const failed =
-      command.kind === "plain"
-        ? failure("ERR", `${command.name} is not allowed inside MULTI`)
+      command.kind === "plain" || command.kind === "log"
+        ? notInGroup(command)
         : transaction.queue(command, call, this.#session);
     if (failed === undefined) {
       this.#session.answer((reply) => reply.simple("QUEUED"));
@@ -287,7 +329,7 @@ export class RequestRunner {
   }
 
   /** Clients mostly repeat a command, so what renders the last one is kept: no closure for each write. */
-  #renderOf(command: WriteCommand): Render {
+  #renderOf(command: WriteCommand | LogCommand): Render {
     if (this.#rendered !== command) {
       this.#rendered = command;
       this.#render = (outcome) => {
@@ -308,6 +350,23 @@ export class RequestRunner {
   }
 
   #renderError(outcome: ErrorOutcome): void {
-    writeFailure(this.#session.reply, outcome, outcome.retryAfterMs);
+    writeFailure(this.#session.reply, outcome);
   }
+}
+
+function notInGroup({ name }: Command): Failure {
+  return failure("ERR", `${name} is not allowed inside MULTI`);
+}
+
+/** A call whose last two arguments are `REQUEST id`, without them. */
+function withoutRequestId(call: Call): CallView {
+  return new CallView(call, { nameIndex: 0, firstIndex: 1, end: call.count - 2 });
+}
+
+/** What a call takes; one that is not known is told so to those who may read. */
+function neededRole(command: Command | undefined, call: Call): NeededRole | "none" {
+  if (command === undefined) return "read";
+  if (command.subcommands === undefined || call.count < 2) return command.role;
+  const subcommand = command.subcommands.find(({ name }) => isWord(call, 1, name));
+  return subcommand?.role ?? command.role;
 }

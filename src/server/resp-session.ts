@@ -1,19 +1,23 @@
 /**
  * One RESP connection: requests in, answers out in their order, one write for all answers of a turn.
  */
+import { unreachable } from "../base/assert.ts";
 import { limits } from "../base/limits.ts";
 import type { Address, Connection } from "../base/network.ts";
 import { done } from "../machines/outcome.ts";
+import type { Owner } from "../machines/owner.ts";
 import { RespDecoder } from "../protocol/resp-decoder.ts";
 import type { RespWriter } from "../protocol/resp-writer.ts";
+import { Admission } from "./admission.ts";
 import type { Call } from "./call.ts";
 import type { CommandIndex } from "./command-index.ts";
+import { ConnectionFlow } from "./connection-flow.ts";
 import { CountedWriter } from "./counted-writer.ts";
 import { type Failure, failure } from "./failure.ts";
-import { ReplyQueue } from "./reply-queue.ts";
 import { RequestRunner } from "./request-runner.ts";
 import type { ServerContext } from "./server-context.ts";
 import { type Session, writeFailure } from "./session.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 export class RespSession implements Session {
   readonly protocol = "resp";
@@ -22,23 +26,17 @@ export class RespSession implements Session {
   readonly reply: RespWriter;
   readonly remote: Address;
   readonly connectedMs: number;
+  readonly admission: Admission;
+  readonly subscriptions: Subscriptions;
   name = "";
   libraryName = "";
   libraryVersion = "";
   lastCommand = "";
-  /** When the request that is arriving began, or when the client should have closed (monotonic ms); `undefined` between requests. */
-  arrivingSinceMs: number | undefined;
   readonly #connection: Connection;
   readonly #decoder = new RespDecoder();
-  readonly #queue: ReplyQueue;
-  readonly #answered: (session: RespSession) => void;
+  readonly #flow: ConnectionFlow;
   readonly #runner: RequestRunner;
-  /** A write that must wait for reads; the connection is paused meanwhile. */
-  #held: (() => void) | undefined;
-  #marked = false;
-  #paused = false;
-  #ending = false;
-  #closed = false;
+  #owner: Owner | undefined;
 
   /** `answered` is told when answers wait to be flushed at the end of the turn. */
   constructor(parts: {
@@ -53,23 +51,30 @@ export class RespSession implements Session {
     this.reply = new CountedWriter(parts.context.counters);
     this.remote = parts.connection.remote;
     this.connectedMs = parts.context.clock.wallMs();
+    const { access, logger } = parts.context;
+    this.admission = new Admission({ access, logger, remote: this.remote });
     this.#connection = parts.connection;
-    this.#answered = parts.answered;
-    this.#queue = new ReplyQueue(
-      () => this.#mark(),
-      () =>
-        this.reply.bufferedBytes + this.#connection.bufferedBytes <=
-        limits.connectionOutputPauseBytes,
-    );
+    this.#flow = new ConnectionFlow({
+      id: this.id,
+      connection: parts.connection,
+      clock: parts.context.clock,
+      logger,
+      output: this.reply,
+      decoder: this.#decoder,
+      takeNext: () => this.#takeNext(),
+      answered: () => parts.answered(this),
+    });
+    this.subscriptions = new Subscriptions(this.reply, this.#flow);
     this.#runner = new RequestRunner({
       session: this,
       commands: parts.commands,
-      queue: this.#queue,
-      hold: (request) => {
-        this.#held = request;
-        this.#pause();
-      },
+      flow: this.#flow,
     });
+  }
+
+  get owner(): Owner {
+    this.#owner ??= this.context.node.requests.openOwner();
+    return this.#owner;
   }
 
   get inTransaction(): boolean {
@@ -84,27 +89,34 @@ export class RespSession implements Session {
     return this.#decoder.heldBytes;
   }
 
+  /** When the request that is arriving began, or when the client should have closed (monotonic ms); `undefined` between requests. */
+  get arrivingSinceMs(): number | undefined {
+    return this.#flow.arrivingSinceMs;
+  }
+
   data(chunk: Uint8Array): void {
     // Behind QUIT or an error of the protocol nothing is taken, and nothing is kept.
-    if (this.#ending) return;
+    if (this.#flow.ending) return;
     this.#decoder.push(chunk);
-    this.#read();
+    this.#flow.read();
   }
 
   /** The client will send no more: answer what it asked, then close. */
   ended(): void {
-    this.#ending = true;
-    if (this.#queue.length === 0) this.flush();
+    this.subscriptions.closeAll();
+    this.#flow.inputEnded();
+    this.#runner.inputEnded();
   }
 
   closed(): void {
-    this.#closed = true;
-    this.#runner.forgetTransaction();
-    this.#held = undefined;
+    this.#flow.connectionClosed();
+    this.#runner.close();
+    this.subscriptions.closeAll();
+    if (this.#owner !== undefined) this.context.node.requests.closeOwner(this.#owner);
   }
 
   drained(): void {
-    this.flush();
+    this.#flow.flush();
   }
 
   kill(): void {
@@ -113,46 +125,28 @@ export class RespSession implements Session {
 
   /** Sends what has been answered. */
   flush(): void {
-    this.#marked = false;
-    if (this.#closed) return;
-    for (;;) {
-      this.reply.flushTo(this.#connection);
-      if (
-        !this.#queue.runnable ||
-        this.#connection.bufferedBytes > limits.connectionOutputPauseBytes
-      )
-        break;
-      this.#queue.advance();
-    }
-    if (this.#connection.bufferedBytes > limits.connectionOutputMaxBytes) {
-      this.context.logger.warn(
-        { session: this.id, bytes: this.#connection.bufferedBytes },
-        "closed: the client does not take its answers",
-      );
-      this.#connection.destroy();
-    } else if (this.#ending && this.#queue.length === 0) {
-      this.#connection.end();
-      this.arrivingSinceMs = this.context.clock.monotonicMs();
-    } else {
-      this.#maybeResume();
-    }
+    this.#flow.flush();
   }
 
   refuse(failed: Failure): void {
-    this.#queue.inTurn(() => writeFailure(this.reply, failed));
+    this.#flow.queue.inTurn(() => writeFailure(this.reply, failed));
+  }
+
+  reject(failed: Failure): void {
+    this.#runner.refuse(failed);
   }
 
   answer(write: (reply: RespWriter) => void): void {
-    this.#queue.inTurn(() => write(this.reply));
+    this.#flow.queue.inTurn(() => write(this.reply));
   }
 
   answerLater(): (write: (reply: RespWriter) => void) => void {
     this.#runner.beginElsewhere();
     let write: ((reply: RespWriter) => void) | undefined;
-    const tag = this.#queue.expect(() => write?.(this.reply));
+    const tag = this.#flow.queue.expect(() => write?.(this.reply));
     return (answer) => {
       write = answer;
-      this.#queue.settle(tag, done);
+      this.#flow.queue.settle(tag, done);
       // No turn of the node may be coming that would send it.
       this.flush();
     };
@@ -164,12 +158,14 @@ export class RespSession implements Session {
   }
 
   closeAfterAnswers(): void {
-    this.#ending = true;
-    this.#mark();
+    this.subscriptions.closeAll();
+    this.#flow.closeAfterAnswers();
   }
 
   reset(): void {
+    this.subscriptions.closeAll();
     this.#runner.forgetTransaction();
+    this.admission.reset();
     this.name = "";
     this.answer((reply) => {
       reply.resp3 = false;
@@ -197,63 +193,29 @@ export class RespSession implements Session {
     this.#runner.discardTransaction();
   }
 
-  #read(): void {
-    const { counters } = this.context;
-    while (!this.#paused && !this.#closed && !this.#ending) {
-      const event = this.#decoder.next();
-      if (event === "command") {
-        counters.commandsProcessed++;
+  #takeNext(): boolean {
+    const event = this.#decoder.next();
+    switch (event) {
+      case "command":
+        this.context.counters.commandsProcessed++;
         this.#runner.dispatch(this.#decoder);
-      } else if (event === "toolarge") {
+        return true;
+      case "toolarge":
         this.#runner.refuse(
           failure(
             "TOOLARGE",
             `the command is ${this.#decoder.tooLargeBytes} bytes; a value may be ${limits.valueMaxBytes}`,
           ),
         );
-      } else if (event === "error") {
-        this.#ending = true;
+        return true;
+      case "error":
         this.refuse(failure("ERR", this.#decoder.errorText));
-        this.#mark();
-      } else break;
-      if (
-        this.#queue.length >= limits.connectionPendingMaxCount ||
-        this.reply.bufferedBytes > limits.connectionOutputPauseBytes
-      ) {
-        this.#pause();
-      }
+        this.#flow.closeAfterAnswers();
+        return false;
+      case "none":
+        return false;
+      default:
+        return unreachable(event);
     }
-    this.#trackArrival();
-    if (this.#queue.length === 0 || this.#ending) this.flush();
-    else if (this.reply.bufferedBytes > 0) this.#mark();
-  }
-
-  #trackArrival(): void {
-    if (!this.#decoder.partial || this.#paused) this.arrivingSinceMs = undefined;
-    else this.arrivingSinceMs ??= this.context.clock.monotonicMs();
-  }
-
-  #pause(): void {
-    this.#paused = true;
-    this.#connection.pause();
-  }
-
-  #maybeResume(): void {
-    if (!this.#paused || this.#closed) return;
-    if (this.#held !== undefined && this.#runner.holds) return;
-    if (this.#queue.length > limits.connectionPendingMaxCount / 2) return;
-    if (this.#connection.bufferedBytes > limits.connectionOutputPauseBytes) return;
-    this.#paused = false;
-    this.#connection.resume();
-    const held = this.#held;
-    this.#held = undefined;
-    held?.();
-    this.#read();
-  }
-
-  #mark(): void {
-    if (this.#marked) return;
-    this.#marked = true;
-    this.#answered(this);
   }
 }

@@ -4,16 +4,20 @@ import type { Logger } from "../base/logger.ts";
 import type { Address } from "../base/network.ts";
 import type { Node } from "../node/node.ts";
 import type { OutcomeSink } from "../partition/answer.ts";
+import { Access } from "./access.ts";
+import type { Admission } from "./admission.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import type { Operation } from "../machines/operation.ts";
 import { RecordOperation } from "./record-operation.ts";
-import { RecordKeyParser } from "./record-key.ts";
+import { RecordKeyParser } from "../machines/records/record-key.ts";
 
 /** Counters since start, for INFO and metrics. */
 export interface ServerCounters {
   connectionsReceived: number;
   connectionsRefused: number;
   commandsProcessed: number;
+  /** Of these, those of the line protocol. */
+  lineCommandsProcessed: number;
   errorsAnswered: number;
   bytesReceived: number;
 }
@@ -40,6 +44,8 @@ interface ServerContextParts {
   readonly logger: Logger;
   readonly advertised: Address;
   readonly version: string;
+  /** Without it everybody may do everything. */
+  readonly access?: Access;
   /** Without them INFO says nothing of the process. */
   readonly processFacts?: ProcessFacts;
 }
@@ -51,11 +57,13 @@ export class ServerContext {
   /** Where clients reach this node. */
   readonly advertised: Address;
   readonly version: string;
+  readonly access: Access;
   readonly processFacts: ProcessFacts | undefined;
   readonly counters: ServerCounters = {
     connectionsReceived: 0,
     connectionsRefused: 0,
     commandsProcessed: 0,
+    lineCommandsProcessed: 0,
     errorsAnswered: 0,
     bytesReceived: 0,
   };
@@ -75,6 +83,7 @@ export class ServerContext {
     this.logger = parts.logger;
     this.advertised = parts.advertised;
     this.version = parts.version;
+    this.access = parts.access ?? new Access([]);
     this.processFacts = parts.processFacts;
   }
 
@@ -107,6 +116,8 @@ export interface ListedSession {
   readonly respVersion: 0 | 2 | 3;
   readonly remote: Address;
   readonly connectedMs: number;
+  /** What it has shown of itself, and what it may do. */
+  readonly admission: Admission;
   /** CLIENT SETNAME; empty = none. */
   name: string;
   /** CLIENT SETINFO. */

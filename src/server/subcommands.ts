@@ -23,6 +23,7 @@ export function container(facts: ContainerFacts, given: readonly Subcommand[]): 
     name,
     arity: alone === undefined ? -2 : -1,
     flags,
+    role: "read",
     group,
     since: "0.1.0",
     usage: alone === undefined ? "subcommand [argument ...]" : "[subcommand [argument ...]]",

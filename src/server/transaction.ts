@@ -3,9 +3,17 @@ import { must } from "../base/assert.ts";
 import { limits } from "../base/limits.ts";
 import type { OperationWriter } from "../machines/operation.ts";
 import type { Outcome } from "../machines/outcome.ts";
+import { partitionOfSlot, slotOf } from "../placement/slots.ts";
+import { tagOfKey, tagOfRecordKey } from "../placement/tags.ts";
 import type { RespWriter } from "../protocol/resp-writer.ts";
-import { type Call, CopiedCall } from "./call.ts";
-import { type ManyCommand, type ReadCommand, type WriteCommand, isFailure } from "./command.ts";
+import { type Call, CopiedCall, textOf } from "./call.ts";
+import {
+  type ManyCommand,
+  type ReadCommand,
+  type WriteCommand,
+  type WriteContext,
+  isFailure,
+} from "./command.ts";
 import { type Failure, failure } from "./failure.ts";
 import type { Operation } from "../machines/operation.ts";
 import type { Session } from "./session.ts";
@@ -21,21 +29,19 @@ interface Queued {
 
 export class Transaction {
   readonly #queued: Queued[] = [];
-  readonly #partitionOf: (slot: number) => number;
+  readonly #partitions: number;
   #partition: number | undefined;
+  /** A tag of one of its keys: that of what names no key. */
+  #tag: string | undefined;
   #operations = 0;
   #bytes = 0;
   requestId: Buffer | undefined;
   /** A command was refused while queueing: EXEC will not run. */
   broken = false;
 
-  constructor(partitionOf: (slot: number) => number) {
-    this.#partitionOf = partitionOf;
-  }
-
-  /** Partition of all its keys; `undefined` while it holds none. */
-  get partition(): number | undefined {
-    return this.#partition;
+  /** `partitions`: how many the node has. */
+  constructor(partitions: number) {
+    this.#partitions = partitions;
   }
 
   get operations(): number {
@@ -55,11 +61,19 @@ export class Transaction {
     this.requestId = Buffer.from(copy.buffer.subarray(copy.start(1), copy.end(1)));
   }
 
-  /** Writes the group's operations. */
+  /** The partition of all of it. If nothing in it names a key, `newTag` decides. */
+  place(newTag: () => string): number {
+    this.#tag ??= newTag();
+    this.#partition ??= partitionOfSlot(slotOf(Buffer.from(this.#tag, "utf8")), this.#partitions);
+    return this.#partition;
+  }
+
+  /** Writes the group's operations; it must have been placed. */
   encode(writer: OperationWriter, session: Session): void {
+    const context = { tag: must(this.#tag) };
     for (const { command, call, operations } of this.#queued) {
       for (let i = 0; i < operations; i++) {
-        const parsed = parseOne(must(command), call, i, session);
+        const parsed = parseOne(must(command), call, i, { session, context });
         if (isFailure(parsed)) throw new Error(`a queued command became invalid: ${parsed.text}`);
         writer.begin(parsed.code, undefined);
         parsed.encode(writer);
@@ -88,9 +102,12 @@ export class Transaction {
       return failure("TOOLARGE", `the group has more than ${limits.groupMaxOperations} operations`);
     }
     for (let i = 0; i < operations; i++) {
-      const parsed = parseOne(command, call, i, session);
+      const parsed = parseOne(command, call, i, { session, context: {} });
       if (isFailure(parsed)) return parsed;
-      const partition = this.#partitionOf(parsed.slot);
+      const tag = tagOf(command, call, i);
+      if (tag === undefined && command.keys[0] === 0) continue;
+      this.#tag ??= tag;
+      const partition = partitionOfSlot(parsed.slot, this.#partitions);
       if (this.#partition !== undefined && this.#partition !== partition) {
         return failure(
           "CROSSSLOT",
@@ -114,9 +131,17 @@ function parseOne(
   command: Queueable,
   call: Call,
   index: number,
-  session: Session,
+  { session, context }: { session: Session; context: WriteContext },
 ): Operation | Failure {
-  return command.kind === "many"
-    ? command.parse(call, index + 1, session)
+  if (command.kind === "many") return command.parse(call, index + 1, session);
+  return command.kind === "write"
+    ? command.parse(call, session, context)
     : command.parse(call, session);
+}
+
+/** The tag of operation `index` of a command, or one of the same slot as its key; `undefined` if it has none. */
+function tagOf(command: Queueable, call: Call, index: number): string | undefined {
+  if (command.kind === "write" && command.tagOf !== undefined) return command.tagOf(call);
+  const key = textOf(call, command.keys[0] + index);
+  return command.group === "records" ? tagOfRecordKey(key) : tagOfKey(key);
 }

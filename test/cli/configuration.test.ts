@@ -14,8 +14,13 @@ suite("configuration (DESIGN §12)", () => {
       config: undefined,
       data: "./data",
       listen: { host: "127.0.0.1", port: 8765 },
+      http: { host: "127.0.0.1", port: 8080 },
       advertise: undefined,
       insecure: false,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsClientCa: undefined,
+      httpOrigins: undefined,
       replicationFactor: 3,
       partitions: 16,
       clusterName: "Truba",
@@ -140,6 +145,50 @@ suite("options", () => {
     }
   });
 
+  test("HTTP beyond loopback needs the same; off listens nowhere", () => {
+    const found = problems({ flags: { http: "0.0.0.0:80", listen: "0.0.0.0:81" } });
+    assert.deepEqual(
+      found.map((text) => text.replace(/ can be reached.*/, "")),
+      ["--listen: 0.0.0.0:81", "--http: 0.0.0.0:80"],
+    );
+    assert.equal(load({ flags: { http: "off" } }).values?.http, "off");
+    assert.match(
+      problems({ flags: { http: "on" } })[0] ?? "",
+      /http is "on"; it must be off or HOST:PORT/,
+    );
+  });
+
+  test("a token is authentication: the node may listen beyond loopback", () => {
+    const file = `tokens:\n  - {name: app, role: write, sha256: ${"ab".repeat(32)}}\n`;
+    assert.deepEqual(problems({ file, flags: { listen: "0.0.0.0:1", http: "[::]:80" } }), []);
+    assert.equal(problems({ file: "tokens: []\nlisten: 0.0.0.0:1\n" }).length, 1);
+  });
+
+  test("origins are compared as browsers send them, so they must be written so", () => {
+    const good = "https://app.example, http://localhost:3000";
+    assert.deepEqual(load({ flags: { httpOrigins: good } }).values?.httpOrigins, [
+      "https://app.example",
+      "http://localhost:3000",
+    ]);
+    for (const bad of [
+      "",
+      "*",
+      "null",
+      "https://a/",
+      "https://A.example",
+      "https://a:443",
+      "ftp://a",
+      "a.example",
+      "https://a,",
+    ]) {
+      assert.match(
+        problems({ flags: { httpOrigins: bad } })[0] ?? "",
+        /http-origins is .* origins such as/,
+        bad,
+      );
+    }
+  });
+
   test("an IPv6 address stands in brackets", () => {
     assert.deepEqual(load({ flags: { listen: "[::1]:9" } }).values?.listen, {
       host: "::1",
@@ -190,7 +239,7 @@ suite("options", () => {
   });
 
   test("what is not built is not offered", () => {
-    for (const name of ["http", "join", "dead-after", "document-peers"]) {
+    for (const name of ["webhooks", "join", "dead-after", "document-peers"]) {
       const variable = `TRUBA_${name.toUpperCase().replaceAll("-", "_")}`;
       assert.equal(problems({ file: `${name}: "1"` }).length, 1);
       assert.equal(problems({ environment: { [variable]: "1" } }).length, 1);
@@ -282,12 +331,11 @@ suite("configuration under junk", () => {
             values.partitions >= 1 &&
             values.partitions <= 1_024,
         );
-        assert.ok(
-          values.insecure ||
-            ["127.", "::", "lo"].some((start) =>
-              values.listen.host.toLowerCase().startsWith(start),
-            ),
-        );
+        for (const address of [values.listen, values.http]) {
+          if (values.insecure || address === "off") continue;
+          const host = address.host.toLowerCase();
+          assert.ok(["127.", "::", "lo"].some((start) => host.startsWith(start)));
+        }
       }),
       { numRuns: 500 },
     );

@@ -11,7 +11,7 @@ import { checkCheckpoints } from "../../src/state/checkpoint-check.ts";
 import { kinds } from "../../src/wal/format.ts";
 import { keyOf, textOf } from "./fixtures/client.ts";
 import { commitOffset, fingerprint, StoppedNode } from "./fixtures/log-damage.ts";
-import { notBuilt, run, ServerProcess, TemporaryDirectory } from "./fixtures/program.ts";
+import { notBuilt, run, ServerProcess, TemporaryDirectory, runServe } from "./fixtures/program.ts";
 
 const flags = ["--partitions", "2", "--wal-segment-bytes", "16777216"];
 const keys = Array.from({ length: 300 }, (_, number) => keyOf(number));
@@ -275,7 +275,7 @@ async function tryServe(data: string): Promise<ServerProcess | string> {
 /** Exit code 1, the file named, nothing changed; `truba log verify` says the same. */
 async function mustRefuse(data: string, words: RegExp): Promise<void> {
   const unchanged = fingerprint(data);
-  const ended = await run(["serve", "--data", data, "--listen", "127.0.0.1:0", ...flags]);
+  const ended = await runServe({ data, flags });
   assert.equal(ended.code, 1, ended.stderr);
   assert.match(ended.stderr, words);
   assert.match(ended.stderr, /truba: DATA(DAMAGED|VERSION): /);

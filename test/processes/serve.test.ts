@@ -19,7 +19,8 @@ function start(directory: TemporaryDirectory, flags: readonly string[] = []) {
 }
 
 function startRefused(data: string, flags: readonly string[] = [], listen = "127.0.0.1:0") {
-  return run(["serve", "--data", data, "--listen", listen, ...smallSegments, ...flags]);
+  const where = ["--data", data, "--listen", listen, "--http", "off"];
+  return run(["serve", ...where, ...smallSegments, ...flags]);
 }
 
 suite("truba serve starts", { skip: notBuilt }, () => {
@@ -153,7 +154,7 @@ suite("truba serve starts", { skip: notBuilt }, () => {
     mkdirSync(data);
     chmodSync(directory.path, 0o755);
     chmodSync(data, 0o555);
-    const args = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
+    const args = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--http", "off"];
     const ended = await run(args, nobody);
     assert.equal(ended.code, 1, ended.stderr);
     assert.match(ended.stderr, /EACCES.*data/);

@@ -14,7 +14,10 @@ import type {
 } from "../../src/base/network.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
 import { processFacts } from "../../src/cli/process-facts.ts";
+import type { KindSettings } from "../../src/machines/sessions/kinds.ts";
 import { Node } from "../../src/node/node.ts";
+import { Access } from "../../src/server/access.ts";
+import type { TokenSettings } from "../../src/server/access.ts";
 import { ClientPort } from "../../src/server/client-port.ts";
 import { CommandIndex } from "../../src/server/command-index.ts";
 import { commandTable } from "../../src/server/command-table.ts";
@@ -132,6 +135,10 @@ export interface TestServerOptions {
   readonly partitions?: number;
   readonly seed?: number;
   readonly replicationFactor?: number;
+  /** Without them everybody may do everything. */
+  readonly tokens?: readonly TokenSettings[];
+  /** Kinds of sessions; none by default. */
+  readonly kinds?: readonly KindSettings[];
   /** `wires`: {@link TestServer.connect} is the only way in; else through {@link TestServer.network}. */
   readonly network?: "wires" | "simulated";
 }
@@ -213,13 +220,14 @@ export class TestServer {
       network: this.#wires,
       logger: silentLogger,
     };
-    const { partitions = 4, replicationFactor = 1 } = this.#options;
+    const { partitions = 4, replicationFactor = 1, kinds = [] } = this.#options;
     const node = await clock.drive(
       Node.open(environment, {
         dataDirectory: "/data",
         partitions,
         replicationFactor,
         name: "test",
+        kinds,
         walSegmentBytes: 16_777_216,
       }),
     );
@@ -229,6 +237,7 @@ export class TestServer {
       logger: silentLogger,
       advertised: { host: "127.0.0.1", port: 8765 },
       version: "0.1.0",
+      access: new Access(this.#options.tokens ?? []),
       processFacts,
     });
     const port = new ClientPort(context, new CommandIndex(commandTable()));

@@ -3,8 +3,23 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { type KindSettings, kindDefaults } from "../../src/machines/sessions/kinds.ts";
 import { TestServer } from "./test-server.ts";
 import { type Play, type TranscriptRun, playTranscript } from "./transcript.ts";
+
+/** Of which the transcripts about sessions tell. */
+const kinds: readonly KindSettings[] = [
+  {
+    ...kindDefaults,
+    name: "payment",
+    number: 1,
+    delayMs: 5_000,
+    spreadMs: 0,
+    maxRepeats: 2,
+    maxBytes: 20,
+  },
+  { ...kindDefaults, name: "mail", number: 2, spreadMs: 0 },
+];
 
 const folder = join(import.meta.dirname, "transcripts");
 const rewrite = process.env["TRUBA_REWRITE_TRANSCRIPTS"] === "1";
@@ -16,7 +31,7 @@ suite("golden transcripts", () => {
     const golden = readFileSync(path, "utf8");
 
     const play = async (how: Play): Promise<TranscriptRun> => {
-      const server = await TestServer.start();
+      const server = await TestServer.start({ kinds });
       const run = await playTranscript(golden, server, how);
       await server.stop();
       return run;

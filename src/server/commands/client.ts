@@ -24,7 +24,7 @@ function sessionLine(session: ListedSession, context: ServerContext): string {
     "flags=N",
     "db=0",
     `cmd=${session.lastCommand.toLowerCase()}`,
-    "user=default",
+    `user=${session.admission.grant?.name ?? "default"}`,
     `lib-name=${session.libraryName}`,
     `lib-ver=${session.libraryVersion}`,
     `resp=${session.respVersion}`,
@@ -202,6 +202,7 @@ const subcommands: readonly Subcommand[] = [
   },
   {
     name: "KILL",
+    role: "admin",
     arity: -3,
     usage: "address | [ID id] [ADDR address] [SKIPME yes | SKIPME no]",
     help: "Closes connections; says how many.",
@@ -241,6 +242,7 @@ const subcommands: readonly Subcommand[] = [
   }),
   {
     name: "UNPAUSE",
+    role: "admin",
     arity: 2,
     usage: "",
     help: "Accepted: clients are never paused.",

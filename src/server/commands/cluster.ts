@@ -5,7 +5,7 @@ import { type Call, integerOf, quoted } from "../call.ts";
 import { clusterIdText } from "../cluster-id.ts";
 import type { PlainCommand, Subcommand } from "../command.ts";
 import { failure } from "../failure.ts";
-import { recordKeyText } from "../record-key.ts";
+import { recordKeyText } from "../../machines/records/record-key.ts";
 import type { ServerContext } from "../server-context.ts";
 import { type Session, writeFailure } from "../session.ts";
 import { container } from "../subcommands.ts";

@@ -1,10 +1,11 @@
 /** COMMAND: the command table, told to clients. Cluster clients take from it where keys stand, redis-cli its help. */
 import type { RespWriter } from "../../protocol/resp-writer.ts";
-import { type Call, CallView, isWord, textOf } from "../call.ts";
+import { type Call, CallView, integerOf, isWord, textOf } from "../call.ts";
 import type { Command, PlainCommand, Subcommand } from "../command.ts";
 import { type UsageArgument, readUsage } from "../command-usage.ts";
 import { failure, syntaxError } from "../failure.ts";
 import { globMatches } from "../glob.ts";
+import { writeResponse } from "../response-writer.ts";
 import { writeFailure } from "../session.ts";
 import { container } from "../subcommands.ts";
 
@@ -116,11 +117,12 @@ interface InfoFacts {
   readonly arity: number;
   readonly flags: readonly string[];
   readonly keys: readonly [number, number, number];
+  readonly keyCountAt?: number | undefined;
   readonly categories: readonly string[];
 }
 
 function writeInfo(command: Command, reply: RespWriter): void {
-  const { arity, flags, keys, group, subcommands = [] } = command;
+  const { arity, flags, keys, keyCountAt, group, subcommands = [] } = command;
   const name = command.name.toLowerCase();
   const categories = [
     ...(flags.includes("readonly") ? ["@read"] : []),
@@ -128,7 +130,7 @@ function writeInfo(command: Command, reply: RespWriter): void {
     flags.includes("fast") ? "@fast" : "@slow",
     ...(group === "connection" ? ["@connection"] : []),
   ];
-  writeInfoFacts({ name, arity, flags, keys, categories }, reply);
+  writeInfoFacts({ name, arity, flags, keys, keyCountAt, categories }, reply);
   reply.array(subcommands.length);
   for (const each of subcommands) {
     const key = each.key ?? 0;
@@ -143,7 +145,7 @@ function writeInfo(command: Command, reply: RespWriter): void {
 
 /** Nine of the ten elements; the subcommands must follow. */
 function writeInfoFacts(
-  { name, arity, flags, keys, categories }: InfoFacts,
+  { name, arity, flags, keys, keyCountAt, categories }: InfoFacts,
   reply: RespWriter,
 ): void {
   const [first, last, step] = keys;
@@ -168,20 +170,23 @@ function writeInfoFacts(
   reply.bulkText("spec");
   reply.map(1);
   reply.bulkText("index");
-  reply.integer(first);
+  reply.integer(keyCountAt ?? first);
   reply.bulkText("find_keys");
+  // Here places count from the one that was told before.
+  if (keyCountAt === undefined) {
+    const lastkey = last < 0 ? last : last - first;
+    writeSpec("range", { lastkey, keystep: step, limit: 0 }, reply);
+  } else {
+    writeSpec("keynum", { keynumidx: 0, firstkey: first - keyCountAt, keystep: step }, reply);
+  }
+}
+
+function writeSpec(type: string, spec: Readonly<Record<string, number>>, reply: RespWriter): void {
   reply.map(2);
   reply.bulkText("type");
-  reply.bulkText("range");
+  reply.bulkText(type);
   reply.bulkText("spec");
-  reply.map(3);
-  reply.bulkText("lastkey");
-  // Here a key's place counts from the first one.
-  reply.integer(last < 0 ? last : last - first);
-  reply.bulkText("keystep");
-  reply.integer(step);
-  reply.bulkText("limit");
-  reply.integer(0);
+  writeResponse(spec, reply);
 }
 
 function writeSet(words: readonly string[], reply: RespWriter): void {
@@ -254,12 +259,17 @@ function writeKeys(command: Command, call: Call, reply: RespWriter): void {
   const subcommand = command.subcommands?.find(
     (each) => call.count > 1 && isWord(call, 1, each.name),
   );
-  const from = subcommand?.key ?? first;
+  const { keyCountAt } = command;
+  const hasNone = keyCountAt !== undefined && integerOf(call, keyCountAt) === 0;
+  const from = hasNone ? 0 : (subcommand?.key ?? first);
   if (from === 0 || from >= call.count) {
     writeFailure(reply, failure("ERR", "The command has no key arguments"));
     return;
   }
-  const isWrite = command.kind === "write" || command.kind === "many";
+  const isWrite =
+    command.kind === "write" ||
+    command.kind === "many" ||
+    (command.kind === "log" && command.takesRequestId);
   const hasId =
     isWrite && call.count - 2 >= Math.abs(command.arity) && isWord(call, call.count - 2, "REQUEST");
   const end = hasId ? call.count - 2 : call.count;

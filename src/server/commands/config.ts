@@ -58,6 +58,7 @@ export const configCommand: PlainCommand = container(
     },
     {
       name: "SET",
+      role: "admin",
       arity: -4,
       usage: "parameter value [parameter value ...]",
       help: "Refused: settings are read when the node starts.",
@@ -65,6 +66,7 @@ export const configCommand: PlainCommand = container(
     },
     {
       name: "REWRITE",
+      role: "admin",
       arity: 2,
       usage: "",
       help: "Refused: the node does not write its configuration.",
@@ -72,6 +74,7 @@ export const configCommand: PlainCommand = container(
     },
     {
       name: "RESETSTAT",
+      role: "admin",
       arity: 2,
       usage: "",
       help: "Sets the counters of INFO's section stats to zero.",
@@ -80,6 +83,7 @@ export const configCommand: PlainCommand = container(
         counters.connectionsReceived = 0;
         counters.connectionsRefused = 0;
         counters.commandsProcessed = 0;
+        counters.lineCommandsProcessed = 0;
         counters.errorsAnswered = 0;
         counters.bytesReceived = 0;
         reply.ok();

@@ -12,26 +12,32 @@ const facts = {
   kind: "plain",
   arity: 1,
   flags: ["noscript", "loading", "stale", "fast"],
+  role: "read",
   group: "connection",
   since: "0.1.0",
   usage: "",
   keys: [0, 0, 0],
 } as const;
 
-/** In the words of Redis. A client that brings a password must not believe that it protects anything. */
-const noPassword = failure(
-  "ERR",
-  "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+/** Of commands that show a token. They take effect when they arrive. */
+const atTheDoor = [...facts.flags, "no_auth", "no_multi"];
+
+/** In the words of Redis. */
+const helloBeforeAuthentication = failure(
+  "NOAUTH",
+  "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 
 interface Greeting {
   readonly resp3: boolean | undefined;
   readonly name: string | undefined;
+  /** Where in the call the name and the secret of AUTH stand; 0 = there is none. */
+  readonly authAt: number;
 }
 
 /** HELLO [version [AUTH user password] [SETNAME name]]: all of it holds, or nothing of it is done. */
 function parseHello(call: Call): Greeting | Failure {
-  if (call.count === 1) return { resp3: undefined, name: undefined };
+  if (call.count === 1) return { resp3: undefined, name: undefined, authAt: 0 };
   const version = integerOf(call, 1);
   if (version === undefined)
     return failure("ERR", "Protocol version is not an integer or out of range");
@@ -39,25 +45,75 @@ function parseHello(call: Call): Greeting | Failure {
     return { code: "NOTSUPPORTED", wire: "NOPROTO", text: "unsupported protocol version" };
   }
   let name: string | undefined;
+  let authAt = 0;
   for (let i = 2; i < call.count;) {
-    if (isWord(call, i, "AUTH") && i + 2 < call.count) return noPassword;
+    if (isWord(call, i, "AUTH") && i + 2 < call.count) {
+      authAt = i + 1;
+      i += 3;
+      continue;
+    }
     if (!isWord(call, i, "SETNAME") || i + 1 >= call.count) return syntaxError;
     const failed = checkClientName(call, i + 1, "Client names");
     if (failed !== undefined) return failed;
     name = textOf(call, i + 1);
     i += 2;
   }
-  return { resp3: version === 3, name };
+  return { resp3: version === 3, name, authAt };
 }
 
-function hello(call: Call, session: Session, reply: RespWriter): void {
+/** Takes effect at once, so that what stands behind it is judged by the new token; the answer, from which on RESP3 may be spoken, has its turn. */
+function hello(call: Call, session: Session): void {
   const greeting = parseHello(call);
   if ("text" in greeting) {
-    writeFailure(reply, greeting);
+    session.refuse(greeting);
     return;
   }
-  if (greeting.resp3 !== undefined) reply.resp3 = greeting.resp3;
-  if (greeting.name !== undefined) session.name = greeting.name;
+  const { resp3, name, authAt } = greeting;
+  if (resp3 === false && session.subscriptions.count > 0) {
+    session.refuse(failure("ERR", "subscriptions are open, which take RESP3; close them first"));
+    return;
+  }
+  if (authAt > 0 && !tryToken(call, session, { nameAt: authAt, secretAt: authAt + 1 })) return;
+  if (session.admission.grant === undefined) {
+    session.refuse(helloBeforeAuthentication);
+    return;
+  }
+  if (name !== undefined) session.name = name;
+  session.answer((reply) => {
+    if (resp3 !== undefined) reply.resp3 = resp3;
+    writeGreeting(session, reply);
+  });
+}
+
+function auth(call: Call, session: Session): void {
+  if (call.count > 3) session.refuse(syntaxError);
+  else {
+    const nameAt = call.count === 3 ? 1 : 0;
+    if (tryToken(call, session, { nameAt, secretAt: nameAt + 1 })) {
+      session.answer((reply) => reply.ok());
+    }
+  }
+}
+
+/** Whether the token was taken; if it was not, says so, later each time, and in the end closes. */
+function tryToken(call: Call, session: Session, at: { nameAt: number; secretAt: number }): boolean {
+  const { admission, context } = session;
+  const secret = call.buffer.subarray(call.start(at.secretAt), call.end(at.secretAt));
+  const { failure: failed, afterMs } = admission.attempt(
+    secret,
+    at.nameAt === 0 ? undefined : textOf(call, at.nameAt),
+  );
+  if (failed === undefined) return true;
+  if (afterMs === 0) session.refuse(failed);
+  else {
+    const answer = session.answerLater();
+    context.clock.after(afterMs, () => answer((reply) => writeFailure(reply, failed)));
+    if (admission.exhausted) session.closeAfterAnswers();
+  }
+  return false;
+}
+
+function writeGreeting(session: Session, reply: RespWriter): void {
   reply.map(9);
   reply.bulkText("server");
   reply.bulkText("truba");
@@ -105,19 +161,25 @@ function heartbeat(_call: Call, session: Session, reply: RespWriter): void {
 export const connectionCommands: readonly Command[] = [
   {
     ...facts,
+    kind: "control",
+    role: "none",
+    flags: atTheDoor,
     name: "HELLO",
     arity: -1,
-    usage: "[version [AUTH username password] [SETNAME name]]",
-    help: "Chooses RESP2 or RESP3 and tells about the server.",
-    run: hello,
+    usage: "[version [AUTH name token] [SETNAME name]]",
+    help: "Chooses RESP2 or RESP3, shows a token, and tells about the server.",
+    control: hello,
   },
   {
     ...facts,
+    kind: "control",
+    role: "none",
+    flags: atTheDoor,
     name: "AUTH",
     arity: -2,
-    usage: "[username] password",
-    help: "Refused: this node has no passwords.",
-    run: (call, _session, reply) => writeFailure(reply, call.count > 3 ? syntaxError : noPassword),
+    usage: "[name] token",
+    help: "Shows a token, on which depends what this connection may do. The name is that of the token, or default.",
+    control: auth,
   },
   {
     ...facts,
@@ -142,6 +204,7 @@ export const connectionCommands: readonly Command[] = [
   {
     ...facts,
     kind: "control",
+    role: "none",
     name: "QUIT",
     arity: -1,
     help: "Answers what was asked before, then OK, then closes the connection.",
@@ -150,6 +213,7 @@ export const connectionCommands: readonly Command[] = [
   {
     ...facts,
     kind: "control",
+    role: "none",
     name: "RESET",
     help: "Makes the connection as new: RESP2, no name, no group.",
     control: (_call, session) => session.reset(),

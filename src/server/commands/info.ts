@@ -182,6 +182,7 @@ export const infoCommand: PlainCommand = {
   name: "INFO",
   arity: -1,
   flags: ["loading", "stale"],
+  role: "read",
   group: "server",
   since: "0.1.0",
   usage: "[section [section ...]]",

@@ -2,12 +2,14 @@
 import { limits } from "../../base/limits.ts";
 import { operationCodes } from "../../machines/operation.ts";
 import type { Outcome, RecordOutcome } from "../../machines/outcome.ts";
+import { recordResponse } from "../../machines/records/record-request.ts";
 import type { RespWriter } from "../../protocol/resp-writer.ts";
-import { type Call, CallView, textOf } from "../call.ts";
+import type { Call } from "../call.ts";
 import type { Command, ManyCommand, ReadCommand, WriteCommand } from "../command.ts";
-import { type Failure, failure } from "../failure.ts";
+import { type Failure, failure, failureOf } from "../failure.ts";
 import type { Operation } from "../../machines/operation.ts";
 import { type FoundRecord, findRecord } from "../record-read.ts";
+import { writeResponse } from "../response-writer.ts";
 import { type Session, writeFailure } from "../session.ts";
 import { scanCommand } from "./scan.ts";
 
@@ -51,6 +53,7 @@ const set: WriteCommand = {
   name: "SET",
   arity: -3,
   flags: ["write", "denyoom"],
+  role: "write",
   group: "records",
   since: "0.1.0",
   usage: "key value [NX | XX | IFVERSION version] [EX seconds | PX milliseconds] [REQUEST id]",
@@ -68,6 +71,7 @@ const get: ReadCommand = {
   name: "GET",
   arity: 2,
   flags: ["readonly", "fast"],
+  role: "read",
   group: "records",
   since: "0.1.0",
   usage: "key",
@@ -95,6 +99,7 @@ function deleteMany(name: string): ManyCommand {
     name,
     arity: -2,
     flags: ["write"],
+    role: "write",
     group: "records",
     since: "0.1.0",
     usage: "key [key ...] [REQUEST id]",
@@ -120,6 +125,7 @@ const recordDelete: WriteCommand = {
   name: "RECORD.DELETE",
   arity: -2,
   flags: ["write"],
+  role: "write",
   group: "records",
   since: "0.1.0",
   usage: "key [IFVERSION version] [REQUEST id]",
@@ -129,11 +135,38 @@ const recordDelete: WriteCommand = {
   render: renderStatus,
 };
 
+/** In a group it is a condition; by itself it says whether the condition holds. */
+const recordCheck: WriteCommand = {
+  kind: "write",
+  name: "RECORD.CHECK",
+  arity: -4,
+  flags: ["write"],
+  role: "write",
+  group: "records",
+  since: "0.2.0",
+  usage: "key IFVERSION version [REQUEST id]",
+  help: "In MULTI: nothing is applied unless the record has this version; 0 = it must not exist.",
+  answer: "version; or the error VERSIONCONFLICT or NOTFOUND",
+  keys: [1, 1, 1],
+  parse(call, session) {
+    const operation = session.context.operation;
+    return operation.parseCheck(call) ?? operation;
+  },
+  render(outcome, reply) {
+    try {
+      writeResponse(recordResponse("record.check", outcome), reply);
+    } catch (error) {
+      writeFailure(reply, failureOf(error));
+    }
+  },
+};
+
 const recordGet: ReadCommand = {
   kind: "read",
   name: "RECORD.GET",
   arity: 2,
   flags: ["readonly", "fast"],
+  role: "read",
   group: "records",
   since: "0.1.0",
   usage: "key",
@@ -187,6 +220,7 @@ function numberRead(parts: {
     name: parts.name,
     arity: 2,
     flags: ["readonly", "fast"],
+    role: "read",
     group: "records",
     since: "0.1.0",
     usage: "key",
@@ -211,6 +245,7 @@ const exists: Command = {
   name: "EXISTS",
   arity: -2,
   flags: ["readonly", "fast"],
+  role: "read",
   group: "records",
   since: "0.1.0",
   usage: "key [key ...]",
@@ -278,31 +313,6 @@ const type: Command = {
   },
 };
 
-/** FCALL record.set 1 key …: the same commands by a name whose key every cluster client finds. */
-const fcall: Command = {
-  kind: "control",
-  name: "FCALL",
-  arity: -4,
-  flags: ["write", "movablekeys"],
-  group: "records",
-  since: "0.1.0",
-  usage: "function 1 key [argument ...]",
-  help: "Calls record.set, record.get or record.delete; cluster clients route it by its key.",
-  keys: [3, 3, 1],
-  control(call, session) {
-    const name = textOf(call, 1).toUpperCase();
-    if (!["RECORD.SET", "RECORD.GET", "RECORD.DELETE"].includes(name)) {
-      session.refuse(
-        failure("ERR", `Function not found; there are record.set, record.get and record.delete`),
-      );
-    } else if (textOf(call, 2) !== "1") {
-      session.refuse(
-        failure("ERR", `${name.toLowerCase()} takes one key; the number of keys must be 1`),
-      );
-    } else session.dispatch(new CallView(call, { nameIndex: 1, firstIndex: 3, end: call.count }));
-  },
-};
-
 export const recordCommands: readonly Command[] = [
   set,
   get,
@@ -336,5 +346,5 @@ export const recordCommands: readonly Command[] = [
   recordSet,
   recordGet,
   recordDelete,
-  fcall,
+  recordCheck,
 ];

@@ -1,17 +1,13 @@
-/**
- * SCAN over all partitions. The cursor is partition × 2^32 + a hash within it (state/row-index.ts): a record that is there from the first call to the last
- * is returned exactly once, whatever happens to others meanwhile. Cursors do not outlive a restart.
- */
+/** SCAN over all partitions: see record-scan.ts. */
 import { limits } from "../../base/limits.ts";
 import { type Call, integerOf, isWord, quoted, textOf } from "../call.ts";
 import type { PlainCommand } from "../command.ts";
 import { type Failure, failure, syntaxError } from "../failure.ts";
 import { globMatches } from "../glob.ts";
-import { recordKeyText } from "../record-key.ts";
+import { isCursor, scanRecords } from "../record-scan.ts";
 import type { ServerContext } from "../server-context.ts";
 import { writeFailure } from "../session.ts";
 
-const hashes = 2 ** 32;
 const defaultCount = 10;
 
 interface Scan {
@@ -27,6 +23,7 @@ export const scanCommand: PlainCommand = {
   name: "SCAN",
   arity: -2,
   flags: ["readonly"],
+  role: "read",
   group: "records",
   since: "0.1.0",
   usage: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
@@ -39,7 +36,7 @@ export const scanCommand: PlainCommand = {
       return;
     }
     const keys: string[] = [];
-    const next = scanOn(scan, session.context, (key) => {
+    const next = scanRecords(session.context.node.partitions, scan, (key) => {
       if (scan.strings && (scan.match === undefined || globMatches(scan.match, key)))
         keys.push(key);
     });
@@ -50,34 +47,9 @@ export const scanCommand: PlainCommand = {
   },
 };
 
-/** Visits about `count` keys from the cursor on; returns the next cursor. */
-function scanOn(scan: Scan, context: ServerContext, visit: (key: string) => void): number {
-  const { partitions } = context.node;
-  let partition = Math.floor(scan.cursor / hashes);
-  let hash = scan.cursor % hashes;
-  let left = scan.count;
-  for (; partition < partitions.length; partition++, hash = 0) {
-    const records = partitions[partition]?.stack.records;
-    if (records === undefined) break;
-    const next = records.scan(hash, left, (address) => {
-      left--;
-      visit(
-        recordKeyText(
-          records.buffer(address),
-          records.keyStart(address),
-          records.keyBytes(address),
-        ),
-      );
-    });
-    if (next !== 0) return partition * hashes + next;
-    if (left <= 0 && partition + 1 < partitions.length) return (partition + 1) * hashes;
-  }
-  return 0;
-}
-
 function parseScan(call: Call, context: ServerContext): Scan | Failure {
   const cursor = integerOf(call, 1);
-  if (cursor === undefined || cursor < 0 || cursor >= context.node.partitions.length * hashes) {
+  if (cursor === undefined || !isCursor(cursor, context.node.partitions)) {
     return { code: "BADVALUE", wire: "ERR", text: `invalid cursor ${quoted(call, 1)}` };
   }
   let count = defaultCount;

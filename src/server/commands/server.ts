@@ -1,5 +1,6 @@
 /** Commands about the node: its size, its time, its checkpoints, its digests. */
 import { rowHeaderBytes } from "../../state/row.ts";
+import { anyName } from "../access.ts";
 import type { Call } from "../call.ts";
 import type { Command, PlainCommand, Subcommand } from "../command.ts";
 import { failure } from "../failure.ts";
@@ -13,6 +14,7 @@ const facts = {
   kind: "plain",
   arity: 1,
   flags: ["loading", "stale", "fast"],
+  role: "read",
   group: "server",
   since: "0.1.0",
   usage: "",
@@ -125,6 +127,7 @@ export const serverCommands: readonly Command[] = [
   {
     ...facts,
     kind: "control",
+    role: "admin",
     name: "SAVE",
     flags: ["admin", "noscript"],
     help: "Writes a checkpoint; answers when it is durable. Other connections are served meanwhile.",
@@ -132,6 +135,7 @@ export const serverCommands: readonly Command[] = [
   },
   {
     ...facts,
+    role: "admin",
     name: "BGSAVE",
     arity: -1,
     flags: ["admin", "noscript"],
@@ -157,8 +161,8 @@ export const serverCommands: readonly Command[] = [
         name: "WHOAMI",
         arity: 2,
         usage: "",
-        help: "The user of this connection: default, there is no other.",
-        run: (_call, _session, reply) => reply.bulkText("default"),
+        help: "The name of the token that this connection has shown; default where none is wanted.",
+        run: (_call, session, reply) => reply.bulkText(session.admission.grant?.name ?? anyName),
       },
     ],
   ),

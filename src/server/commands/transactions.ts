@@ -4,6 +4,7 @@ import type { Command } from "../command.ts";
 const facts = {
   arity: 1,
   flags: ["noscript", "fast"],
+  role: "read",
   group: "transactions",
   since: "0.1.0",
   usage: "",
