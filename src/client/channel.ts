@@ -22,7 +22,9 @@ export interface CallOptions {
 export interface SubscriptionSink<Item> {
   /** At most as many as there was credit for. */
   items(items: readonly Item[]): void;
-  /** It brings nothing more: the channel has ended, or the queue has. Told once, not after `close`. */
+  /**
+   * It brings nothing more: the channel has ended, or the queue has. With NOCONNECTION, what it brought has gone back too. Told once, not after `close`.
+   */
   ended(error: Error): void;
 }
 
@@ -31,6 +33,8 @@ export interface Subscription {
   credit(count: number): void;
   /** It brings nothing more. What it brought stays held. */
   close(): void;
+  /** After `close`: nothing that it brought is held any more. For channels that keep something open until then. */
+  release?(): void;
 }
 
 export interface Channel {
@@ -58,6 +62,11 @@ export interface Channel {
     request: { readonly kinds: readonly string[]; readonly credit: number },
     sink: SubscriptionSink<DeliveredSession>,
   ): Subscription;
+  /**
+   * Has `listener` told whenever a connection was lost and what was held through it, tasks and sessions that are not detached, has gone back. A channel without
+   * connections does not have it.
+   */
+  onLoss?(listener: () => void): void;
   /** Milliseconds since 1970 as the node counts them, for request ids. */
   serverNowMs(): number;
   /** Ends it. What was held through it goes back at once, but for what is detached. */

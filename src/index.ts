@@ -1,0 +1,58 @@
+/**
+ * Truba for Node: `open` runs a node in this process, `connect` speaks to one elsewhere, and both give the same {@link Truba}. Definitions of queues, sessions and
+ * records are shared by all. In browsers the package is `browser.ts`.
+ */
+export { open, type MemoryOptions, type OpenOptions } from "./node/open.ts";
+export { connect, type ConnectOptions } from "./client/connect.ts";
+export type { TlsTrust } from "./base/node-tls-network.ts";
+export type { Clock, Timer } from "./base/clock.ts";
+export { VirtualClock } from "./base/virtual-clock.ts";
+export { type ErrorCode, TrubaError } from "./base/errors.ts";
+export type { HandlerContext } from "./client/attempt.ts";
+export type { BackoffOptions } from "./client/backoff.ts";
+export type { CallLimits } from "./client/caller.ts";
+export type { GroupRefusal } from "./client/channel.ts";
+export type { Consumer, ConsumeOptions } from "./client/consumer.ts";
+export {
+  queue,
+  type QueueDefinition,
+  type QueueOptions,
+  type RecordDefinition,
+  records,
+  session,
+  type SessionDefinition,
+  type SessionOptions,
+} from "./client/definitions.ts";
+export type { Duration } from "./client/duration.ts";
+export type { Group } from "./client/group.ts";
+export type {
+  GroupQueue,
+  GroupRecords,
+  GroupSession,
+  GroupSessions,
+  Later,
+} from "./client/group-operations.ts";
+export type { HandleOptions, Handling, NextOperation, SessionHandler } from "./client/handling.ts";
+export type {
+  PopOptions,
+  Pushed,
+  PushOptions,
+  Queue,
+  QueueChanges,
+  SeenTask,
+} from "./client/queue.ts";
+export type { Records, RecordValue, SetOptions, SetResult } from "./client/records.ts";
+export type { Session } from "./client/session.ts";
+export type { NewSessionOptions, SeenSession, Sessions } from "./client/sessions.ts";
+export type { Task } from "./client/task.ts";
+export type { Truba, TrubaOptions } from "./client/truba.ts";
+export type { TaskHandler, Worker, WorkOptions } from "./client/worker.ts";
+export type {
+  Int64,
+  KindInfo,
+  QueueStats,
+  SessionInfo,
+  SessionState,
+  StoredResponse,
+  TaskState,
+} from "./protocol/requests.ts";
