@@ -1,5 +1,5 @@
 /** The channel to the node in this very process: requests go straight to it, without a connection in between. */
-import type { Clock } from "../base/clock.ts";
+import { type Clock, nextTurn } from "../base/clock.ts";
 import { TrubaError } from "../base/errors.ts";
 import type { CallOptions, Channel, Subscription, SubscriptionSink } from "../client/channel.ts";
 import type { Owner } from "../machines/owner.ts";
@@ -14,6 +14,9 @@ import type {
 import type { Requests } from "./requests.ts";
 import type { TakeSubscription } from "./takes.ts";
 
+/** Calls after which the event loop gets a turn. */
+const turnCalls = 1_024;
+
 export class LocalChannel implements Channel {
   readonly #requests: Requests;
   readonly #clock: Clock;
@@ -22,6 +25,8 @@ export class LocalChannel implements Channel {
   /** Pops and takes that wait. */
   readonly #waiting = new Set<AbortController>();
   readonly #onClose: () => Promise<void>;
+  /** Calls since other things last had their turn: a loop of reads, each answered at once, must not keep them out. */
+  #inTurn = 0;
   #closed = false;
 
   /** `onClose` ends what the channel is to: the node, if it was opened for it. */
@@ -38,6 +43,10 @@ export class LocalChannel implements Channel {
     options: CallOptions = {},
   ): Promise<ResponseOf<V>> {
     this.#mustBeOpen();
+    if (++this.#inTurn >= turnCalls) {
+      this.#inTurn = 0;
+      await nextTurn(this.#clock);
+    }
     const { requestId, signal } = options;
     const context = { owner: this.#owner, requestId };
     if (verb !== "queue.pop" && verb !== "session.take")

@@ -1,6 +1,8 @@
 /** The database in this very process: a node on a directory, or in memory, and a channel straight to it. */
 import { checksum } from "../base/checksum.ts";
 import type { Clock } from "../base/clock.ts";
+import { TrubaError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import { MemoryFileSystem } from "../base/memory-file-system.ts";
 import { NodeFileSystem } from "../base/node-file-system.ts";
@@ -27,9 +29,9 @@ export interface SessionKind {
 export interface OpenOptions extends TrubaOptions {
   /** All kinds of sessions that there are, as `session()` defines them. A kind that is left out takes no new sessions. Absent: the kinds stay as they were. */
   readonly sessions?: readonly SessionKind[];
-  /** Partitions of a new directory, 1 to 1,024. Default 16; an old directory keeps its own. */
+  /** Partitions of a new directory, 1 to 1,024. Default 16; an old directory has its own, and another number is refused. */
   readonly partitions?: number;
-  /** Size of a segment of the log. Default 16 MiB. */
+  /** Size of a segment of the log, 16 MiB (default) to 1 GiB. */
   readonly segmentBytes?: number;
   /** Told what happens inside; pino fits. Default: nobody is told. */
   readonly logger?: Logger;
@@ -59,6 +61,13 @@ export function open(options: MemoryOptions): Promise<Truba>;
 export async function open(where: string | MemoryOptions, given: OpenOptions = {}): Promise<Truba> {
   const inMemory = typeof where !== "string";
   const options = inMemory ? where : given;
+  checkOption("partitions", options.partitions, 1, limits.partitionsMaxCount);
+  checkOption(
+    "segmentBytes",
+    options.segmentBytes,
+    limits.walSegmentMinBytes,
+    limits.walSegmentMaxBytes,
+  );
   const clock = (inMemory ? where.clock : undefined) ?? new SystemClock();
   const random = new SystemRandom();
   const files = inMemory ? new MemoryFileSystem() : new NodeFileSystem();
@@ -91,4 +100,12 @@ export async function open(where: string | MemoryOptions, given: OpenOptions = {
 function kindOf({ kind, settings }: SessionKind): KindSettings {
   const number = settings.number ?? checksum(Buffer.from(kind, "utf8"));
   return { ...kindDefaults, ...settings, name: kind, number };
+}
+
+function checkOption(name: string, value: number | undefined, min: number, max: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)) return;
+  throw new TrubaError(
+    "BADCONFIG",
+    `${name} is ${value}; it must be a whole number from ${min} to ${max}`,
+  );
 }

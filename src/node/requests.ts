@@ -196,7 +196,8 @@ export class Requests {
   operation(verb: Verb, request: RequestOf<Verb>, context: RequestContext): Operation {
     return operationOf({ verb, request } as AnyRequest, {
       owner: context.owner,
-      tag: this.newTag(context),
+      // Made for whom it is needed: nearly every operation goes without.
+      tag: verb === "session.new" ? this.newTag(context) : "",
     });
   }
 

@@ -50,6 +50,8 @@ export class Once {
   /** Starts of the buckets, rising. */
   #starts: number[] = [];
   readonly #scratch = Buffer.alloc(uuidBytes);
+  /** Time of the id that was asked for last. */
+  #recalledTime: number | undefined;
 
   constructor(state: State, maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -87,13 +89,14 @@ export class Once {
     const known = this.#table.find(buffer, requestIdStart, requestIdBytes);
     if (known !== 0) return this.#stored(known, operation);
     const time = this.#idTime(operation);
+    this.#recalledTime = time;
     if (time === undefined) return undefined;
     if (time > moment.timestamp + limits.requestAheadMaxMs) return ahead(time, moment.timestamp);
     if (time <= this.#horizon) return tooOld(time, this.#horizon);
     return undefined;
   }
 
-  /** Remembers what an operation did. Errors of `recall` itself are not outcomes and not remembered. */
+  /** Remembers what an operation did that {@link recall} has just not known. Errors of `recall` itself are not outcomes and not remembered. */
   remember(operation: OperationReader, moment: Moment, outcome: Outcome): void {
     const { buffer, requestIdStart, requestIdBytes } = operation;
     const stored = encodeOutcome(outcome);
@@ -105,7 +108,7 @@ export class Once {
     );
     const target = this.#table.slab.buffer(address);
     const body = this.#table.bodyStart(address);
-    target.writeDoubleLE(this.#idTime(operation) ?? moment.timestamp, body);
+    target.writeDoubleLE(this.#recalledTime ?? moment.timestamp, body);
     target.writeDoubleLE(moment.number, body + 8);
     target.writeUInt32LE(operationChecksum(operation), body + 16);
     stored.copy(target, body + bodyHeaderBytes);

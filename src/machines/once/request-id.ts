@@ -5,7 +5,10 @@ import { limits } from "../../base/limits.ts";
 export function badRequestId(id: Uint8Array): string | undefined {
   if (id.length < 1 || id.length > limits.requestIdMaxBytes)
     return `the request id is ${id.length} bytes; it must be 1 to ${limits.requestIdMaxBytes}`;
-  const bad = id.findIndex((byte) => byte < 0x21 || byte > 0x7e);
-  if (bad < 0) return undefined;
-  return `byte ${bad} of the request id is ${id[bad]}; it must be printable ASCII (33 to 126)`;
+  for (let i = 0; i < id.length; i++) {
+    const byte = id[i] as number;
+    if (byte < 0x21 || byte > 0x7e)
+      return `byte ${i} of the request id is ${byte}; it must be printable ASCII (33 to 126)`;
+  }
+  return undefined;
 }
