@@ -9,6 +9,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { finishDeclarations } from "./declarations.mjs";
 
 /** The repository's folder. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -43,6 +44,7 @@ export function compile() {
       `${result.stdout}${result.stderr}The sources do not compile: see above.`,
     );
   }
+  finishDeclarations(path.join(root, "dist"));
   // What changed while the compiler ran must count as newer than the build.
   fs.writeFileSync(stamp, "");
   fs.utimesSync(stamp, started / 1000, started / 1000);

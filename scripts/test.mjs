@@ -20,7 +20,10 @@ const tests = [...simulation, "--test-reporter=spec"];
 
 /** @type {Record<string, (words: string[]) => Run[]>} */
 const steps = {
-  types: () => [tool("Types", "typescript/bin/tsc", "--noEmit")],
+  types: () => [
+    tool("Types", "typescript/bin/tsc", "--noEmit"),
+    tool("Types of the page", "typescript/bin/tsc", "--noEmit", "-p", "web"),
+  ],
   lint: () => [tool("Lint", "oxlint/bin/oxlint", "--type-aware", "--deny-warnings")],
   format: () => [tool("Format", "oxfmt/bin/oxfmt", "--check", ".")],
   unused: () => [
