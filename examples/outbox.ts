@@ -33,7 +33,7 @@ for (let i = 0; i < Number(count); i++) {
 }
 console.log(`queued ${count} orders`);
 
-await using worker = db.queue(orders).work({ concurrency: 8 }, async (task) => {
+await using _worker = db.queue(orders).work({ concurrency: 8 }, async (task) => {
   const order = JSON.parse(Buffer.from(task.value).toString()) as Order;
   const shipment = await db.sessions(shipments).new(`order ${order.key}`, { tag: "shop" });
   await db.atomic((group) => {
@@ -46,7 +46,7 @@ await using worker = db.queue(orders).work({ concurrency: 8 }, async (task) => {
   await shipment.store(0);
 });
 
-await using shipping = db.sessions(shipments).handle({ concurrency: 8 }, (shipment) => {
+await using _shipping = db.sessions(shipments).handle({ concurrency: 8 }, (shipment) => {
   const steps = shipment.records.map((record) => Buffer.from(record).toString());
   // Opened by a process that died before it had the order: somebody else has it.
   if (!steps.includes("ordered")) return { delete: true };
@@ -56,8 +56,8 @@ await using shipping = db.sessions(shipments).handle({ concurrency: 8 }, (shipme
 
 for (;;) {
   const { waiting, leased, delayed } = await db.queue(orders).count();
-  const open = await db.sessions(shipments).list();
-  if (waiting + leased + delayed + open.length === 0) break;
+  const unfinished = await db.sessions(shipments).list();
+  if (waiting + leased + delayed + unfinished.length === 0) break;
   await new Promise((resolve) => {
     setTimeout(resolve, 20);
   });

@@ -43,10 +43,21 @@ export class LocalChannel implements Channel {
     options: CallOptions = {},
   ): Promise<ResponseOf<V>> {
     this.#mustBeOpen();
-    if (++this.#inTurn >= turnCalls) {
-      this.#inTurn = 0;
-      await nextTurn(this.#clock);
+    const isLast = ++this.#inTurn >= turnCalls;
+    if (isLast) this.#inTurn = 0;
+    try {
+      return await this.#do(verb, request, options);
+    } finally {
+      // The answer waits, not the request: what is called at once is done in the order of the calls.
+      if (isLast) await nextTurn(this.#clock);
     }
+  }
+
+  async #do<V extends Verb>(
+    verb: V,
+    request: RequestOf<V>,
+    options: CallOptions,
+  ): Promise<ResponseOf<V>> {
     const { requestId, signal } = options;
     const context = { owner: this.#owner, requestId };
     if (verb !== "queue.pop" && verb !== "session.take")

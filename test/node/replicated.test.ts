@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
 import { limits } from "../../src/base/limits.ts";
+import { changeKinds } from "../../src/raft/membership-change.ts";
 import { Cluster, summaryOf } from "./cluster-world.ts";
 import { codeOf as codeOfOutcome, set } from "./node-world.ts";
 import type { Asked, Host } from "./cluster-world.ts";
@@ -189,6 +190,10 @@ suite("all nodes stop and start", () => {
   }
 });
 
+function membersOf(host: Host): unknown {
+  return must(host.node.groups[0]).status().configuration;
+}
+
 suite("two full copies and a witness (DESIGN §9)", () => {
   test("survive one failure, and the witness has no state", async () => {
     const cluster = await Cluster.open({ witness: 2 });
@@ -220,6 +225,33 @@ suite("two full copies and a witness (DESIGN §9)", () => {
     await witness.start();
     await (await cluster.leader()).die();
     await cluster.ask(set(99));
+    await cluster.stop();
+  });
+
+  test("the witness knows who takes part although it trims the change that it found in its log when it started", async () => {
+    const cluster = await Cluster.open({ witness: 2 });
+    const witness = must(cluster.hosts[2]);
+    const leader = await cluster.leader();
+    const other = must(cluster.hosts.find((host) => host !== leader && host !== witness));
+    const { replica } = must(other.node.groups[0]);
+    const changes = [{ kind: changeKinds.remove, replica }];
+    const group = must(leader.node.groups[0]);
+    await cluster.clock.drive(group.propose({ transition: "implicit", changes }));
+    for (let i = 0; i < 10; i++) await cluster.ask(set(i));
+    await cluster.run(500);
+    await witness.die();
+    await witness.start();
+    await cluster.run(500);
+    const changed = membersOf(witness);
+    for (const round of [1, 2, 3]) {
+      for (const host of [leader, witness]) await cluster.clock.drive(host.node.checkpoint());
+      await cluster.ask(set(20 + round));
+      await cluster.run(500);
+    }
+    assert.ok(witness.node.wal.group(0).firstIndex > 10, "the change is trimmed");
+    await witness.die();
+    await witness.start();
+    assert.deepEqual(membersOf(witness), changed);
     await cluster.stop();
   });
 });
