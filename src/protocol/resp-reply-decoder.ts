@@ -6,6 +6,7 @@
 
 import { asBuffer } from "../base/bytes.ts";
 import { limits } from "../base/limits.ts";
+import { shown } from "../base/shown-value.ts";
 import { RespAggregate, RespError } from "./resp-reply.ts";
 import type { RespReply } from "./resp-reply.ts";
 
@@ -128,7 +129,7 @@ export class RespReplyDecoder {
       return this.#give(null);
     }
     const length = parseCount(line);
-    if (length < 0) return this.#fail(`'${shortened(line)}' is no length`);
+    if (length < 0) return this.#fail(`${shown(line)} is no length`);
     if (this.#replyBytes + length > limits.respSkipMaxBytes) {
       return this.#fail("the reply is too long");
     }
@@ -155,12 +156,12 @@ export class RespReplyDecoder {
       case ":":
         return this.#giveInteger(line);
       case "(":
-        if (!/^[+-]?\d{1,4096}$/.test(line)) return this.#fail(`'${shortened(line)}' is no number`);
+        if (!/^[+-]?\d{1,4096}$/.test(line)) return this.#fail(`${shown(line)} is no number`);
         return this.#give(BigInt(line.replace(/^\+/, "")));
       case ",":
         return this.#giveDouble(line);
       case "#":
-        if (line !== "t" && line !== "f") return this.#fail(`'${shortened(line)}' is no boolean`);
+        if (line !== "t" && line !== "f") return this.#fail(`${shown(line)} is no boolean`);
         return this.#give(line === "t");
       case "_":
         if (line !== "") return this.#fail("a null has no text");
@@ -177,12 +178,12 @@ export class RespReplyDecoder {
       case "|":
         return this.#openAggregate("attribute", line);
       default:
-        return this.#fail(`no reply starts with ${JSON.stringify(type)}`);
+        return this.#fail(`no reply starts with ${shown(type)}`);
     }
   }
 
   #giveInteger(line: string): Step {
-    if (!/^[+-]?\d{1,19}$/.test(line)) return this.#fail(`'${shortened(line)}' is no integer`);
+    if (!/^[+-]?\d{1,19}$/.test(line)) return this.#fail(`${shown(line)} is no integer`);
     const value = Number(line);
     return this.#give(Number.isSafeInteger(value) ? value : BigInt(line.replace(/^\+/, "")));
   }
@@ -192,12 +193,12 @@ export class RespReplyDecoder {
     if (line === "inf" || line === "+inf") return this.#give(Infinity);
     if (line === "-inf") return this.#give(-Infinity);
     if (line === "nan" || line === "-nan") return this.#give(Number.NaN);
-    return this.#fail(`'${shortened(line)}' is no double`);
+    return this.#fail(`${shown(line)} is no double`);
   }
 
   #openAggregate(kind: RespAggregate["kind"], line: string): Step {
     const count = parseCount(line);
-    if (count < 0) return this.#fail(`'${shortened(line)}' is no count`);
+    if (count < 0) return this.#fail(`${shown(line)} is no count`);
     if (this.#open.length === limits.respReplyMaxDepth) {
       return this.#fail(`the reply is nested deeper than ${limits.respReplyMaxDepth}`);
     }
@@ -250,9 +251,4 @@ export class RespReplyDecoder {
 function parseCount(line: string): number {
   if (!/^\d{1,10}$/.test(line)) return -1;
   return Number(line);
-}
-
-/** A piece of what the peer sent, fit for an error message. */
-function shortened(line: string): string {
-  return line.length > 32 ? `${line.slice(0, 32)}…` : line;
 }
