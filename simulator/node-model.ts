@@ -246,7 +246,16 @@ export function textOfOutcome(outcome: Outcome): string {
       return `error ${outcome.code}`;
     case "done":
       return "done";
-    default:
+    // Of queues and sessions, which this simulation does not play.
+    case "queue":
+    case "pushed":
+    case "tasks":
+    case "settled":
+    case "count":
+    case "session":
+    case "sessions":
       return JSON.stringify(outcome);
+    default:
+      return unreachable(outcome);
   }
 }

@@ -11,6 +11,7 @@ import { roles } from "../../src/raft/vocabulary.ts";
 import type { Configuration, ReplicaId, Role, Term } from "../../src/raft/vocabulary.ts";
 import { SimulationError } from "../node-state.ts";
 import type { Host } from "./host.ts";
+import { LogTimes } from "./log-times.ts";
 import type { Trace } from "./trace.ts";
 
 /** A promise is broken; says of which partition, if it is one's. */
@@ -44,6 +45,8 @@ export class Checks {
   elections = 0;
   /** Configurations that took effect, counted once per partition. */
   configurations = 0;
+  /** Of all partitions. */
+  readonly times = new LogTimes();
   readonly #trace: Trace;
   readonly #invariants: readonly RaftInvariants[];
   readonly #states: readonly Map<number, StateSeen>[];
@@ -133,11 +136,13 @@ export class Checks {
   }
 
   #compareState(host: Host, node: Node, partition: number, seen: RoleSeen): void {
-    const { position, number, state, checkpointer, log } = must(node.partitions[partition]);
+    const copy = must(node.partitions[partition]);
+    const { position, number, state, checkpointer, log } = copy;
     if (position === seen.position) return;
     // Its state is being replaced by a checkpoint of another copy.
     if (log instanceof AbsentLog) return;
     seen.position = position;
+    this.times.note(partition, number, copy.timestamp);
     const base = host.group(partition)?.raft.baseIndex ?? 0;
     if (base > checkpointer.position || checkpointer.position > position) {
       throw new Violation(

@@ -2,34 +2,28 @@
  * One request of one client on its way through a cluster: sent to a host, and to another one when that refuses or says nothing, until it is answered or the
  * client gives up. What must not be done twice is sent again only when it was surely not done, or under its request id.
  */
-import { must } from "../../src/base/assert.ts";
+import { must, unreachable } from "../../src/base/assert.ts";
 import type { Clock } from "../../src/base/clock.ts";
-import { type ErrorCode, TrubaError } from "../../src/base/errors.ts";
+import { TrubaError } from "../../src/base/errors.ts";
 import { chance, randomBelow } from "../../src/base/random.ts";
 import type { Random } from "../../src/base/random.ts";
-import type { OperationWriter } from "../../src/machines/operation.ts";
 import { type Outcome, errorOutcome } from "../../src/machines/outcome.ts";
+import type { Node } from "../../src/node/node.ts";
 import type { Partition } from "../../src/partition/partition.ts";
 import { SimulationError } from "../node-state.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import type { Fate } from "./history.ts";
-
-/** What a client wants, and who keeps the record of it. */
-export interface Request {
-  readonly partition: number;
-  readonly way: "log" | "barrier" | "local";
-  /** May be sent again although nobody knows whether it was done. */
-  readonly repeatable: boolean;
-  /** Way `log`: writes the operation. */
-  encode(writer: OperationWriter): void;
-  /** Ways `barrier` and `local`: looks. */
-  read(partition: Partition): Outcome;
-  sent(moment: number): void;
-  /** An outcome that is no refusal, for the first time or again. `place`: which life of which host gave it, and which copy. */
-  answered(outcome: Outcome, moment: number, place: string): void;
-  /** What is known now; told once the client has stopped waiting, and again if an answer comes late and changes it. */
-  ended(fate: Fate): void;
-}
+import type { HostLives } from "./host-lives.ts";
+import { requireAll } from "./read-watch.ts";
+import { resultOf } from "./request.ts";
+import type {
+  AttemptResult,
+  Connection,
+  LookRequest,
+  NodeRequest,
+  PartitionRequest,
+  Request,
+} from "./request.ts";
 
 /** How clients reach hosts and how patient they are. */
 export interface ClientShape {
@@ -57,40 +51,6 @@ export interface Surroundings {
   readonly tick: () => number;
 }
 
-/** Numbers the lives of hosts: what a dead process says does not count. */
-export class HostLives {
-  readonly #lives = new Map<number, number>();
-  #next = 1;
-
-  constructor(cluster: ClusterPort) {
-    for (const host of cluster.hosts) this.#lives.set(host, this.#next++);
-    cluster.onHostDown((host) => this.#lives.set(host, this.#next++));
-  }
-
-  of(host: number): number {
-    return must(this.#lives.get(host), `host ${host} is one of the cluster`);
-  }
-}
-
-/** Not done, and may be later or elsewhere. */
-const refusedForNow: ReadonlySet<ErrorCode> = new Set([
-  "NOTLEADER",
-  "NOQUORUM",
-  "STOPPED",
-  "OVERLOADED",
-  "SHUTTINGDOWN",
-  "DISKFULL",
-]);
-/** Not done, and will not be. */
-const refusedForGood: ReadonlySet<ErrorCode> = new Set([
-  "REQUESTTOOOLD",
-  "REQUESTAHEAD",
-  "REQUESTREUSED",
-  "TOOLARGE",
-]);
-
-type AttemptResult = "answered" | "refused" | "refused for good" | "unknown";
-
 interface Attempt {
   readonly host: number;
   /** Which life of the host got it. */
@@ -98,6 +58,8 @@ interface Attempt {
   /** Sent although it was answered already. */
   readonly again: boolean;
   result: AttemptResult | undefined;
+  /** Ends its waiting at the host. */
+  giveUp: (() => void) | undefined;
 }
 
 export class Client {
@@ -105,6 +67,11 @@ export class Client {
   readonly #random: Random;
   /** By partition: who answered last. */
   readonly #favourites = new Map<number, number>();
+  /** By host: the connection to one life of it. */
+  readonly #connections = new Map<number, Connection>();
+  readonly #leftAt: number[] = [];
+  /** Attempts that a host may still wait for. */
+  readonly #open = new Set<Attempt>();
 
   constructor(surroundings: Surroundings, random: Random) {
     this.#surroundings = surroundings;
@@ -124,9 +91,36 @@ export class Client {
       patienceMs,
       firstHost: this.#firstHost(request.partition),
       answeredBy: (host) => this.#favourites.set(request.partition, host),
+      connection: (host, node) => this.#connection(host, node),
+      open: this.#open,
       done,
     });
     exchange.send(false);
+  }
+
+  /** Its connections end; the next request opens others. */
+  leave(): void {
+    const { cluster, lives, tick } = this.#surroundings;
+    this.#leftAt.push(tick());
+    for (const { host, life, giveUp } of this.#open) if (lives.of(host) === life) giveUp?.();
+    this.#open.clear();
+    for (const [host, { life, owner }] of this.#connections)
+      if (lives.of(host) === life) cluster.nodeOn(host)?.requests.closeOwner(owner);
+    this.#connections.clear();
+  }
+
+  /** When its connections ended for the first time at a moment or later; Infinity if they have not. */
+  leftAfter(moment: number): number {
+    return this.#leftAt.find((at) => at >= moment) ?? Infinity;
+  }
+
+  #connection(host: number, node: Node): Connection {
+    const life = this.#surroundings.lives.of(host);
+    const known = this.#connections.get(host);
+    if (known?.life === life) return known;
+    const connection = { life, owner: node.requests.openOwner() };
+    this.#connections.set(host, connection);
+    return connection;
   }
 
   #firstHost(partition: number): number {
@@ -144,6 +138,8 @@ interface ExchangeParts {
   readonly patienceMs: number;
   readonly firstHost: number;
   readonly answeredBy: (host: number) => void;
+  readonly connection: (host: number, node: Node) => Connection;
+  readonly open: Set<Attempt>;
   readonly done: () => void;
 }
 
@@ -162,7 +158,13 @@ class Exchange {
   send(again: boolean): void {
     const { surroundings, request } = this.#parts;
     const { clock, shape, tick } = surroundings;
-    const attempt: Attempt = { host: this.#nextHost(), life: 0, again, result: undefined };
+    const attempt: Attempt = {
+      host: this.#nextHost(),
+      life: 0,
+      again,
+      result: undefined,
+      giveUp: undefined,
+    };
     this.#attempts.push(attempt);
     request.sent(tick());
     if (!again) clock.after(shape.timeoutMs, () => this.#giveUpOn(attempt));
@@ -185,46 +187,65 @@ class Exchange {
     const { cluster, lives } = surroundings;
     attempt.life = lives.of(attempt.host);
     const node = cluster.nodeOn(attempt.host);
-    const partition = node?.partitions[request.partition];
-    if (partition === undefined) {
+    if (node === undefined) {
       this.#respond(attempt, errorOutcome("STOPPED", "nobody listens there"));
       return;
     }
+    if (request.way === "submit") {
+      this.#submit(attempt, node, request);
+      return;
+    }
+    const partition = must(node.partitions[request.partition]);
     switch (request.way) {
       case "log":
-        this.#propose(attempt, partition);
+        this.#propose(attempt, partition, request);
         break;
       case "barrier":
-        this.#readBehindBarrier(attempt, partition);
+        this.#readBehindBarrier(attempt, partition, request);
         break;
       case "local":
-        this.#settle(attempt, request.read(partition), node?.groups[request.partition]?.replica);
+        this.#settle(attempt, request.read(partition), node.groups[request.partition]?.replica);
         break;
+      default:
+        unreachable(request);
     }
   }
 
-  #propose(attempt: Attempt, partition: Partition): void {
+  #submit(attempt: Attempt, node: Node, request: NodeRequest): void {
+    const { connection, open } = this.#parts;
+    const sink = { settle: (_tag: number, outcome: Outcome) => this.#respond(attempt, outcome) };
+    open.add(attempt);
+    try {
+      attempt.giveUp = request.submit(node, connection(attempt.host, node), sink);
+    } catch (error) {
+      if (!(error instanceof TrubaError)) throw error;
+      this.#respond(attempt, errorOutcome(error.code, error.message));
+    }
+  }
+
+  #propose(attempt: Attempt, partition: Partition, request: PartitionRequest): void {
     const refusal = partition.admit();
     if (refusal !== undefined) {
       this.#respond(attempt, refusal);
       return;
     }
-    this.#parts.request.encode(partition.open());
+    request.encode(partition.open());
     partition.enqueue({ settle: (_tag, outcome) => this.#respond(attempt, outcome) }, 0);
   }
 
-  #readBehindBarrier(attempt: Attempt, partition: Partition): void {
-    const { request, surroundings } = this.#parts;
+  #readBehindBarrier(
+    attempt: Attempt,
+    partition: Partition,
+    request: LookRequest | PartitionRequest,
+  ): void {
+    const { surroundings } = this.#parts;
     const { oracle } = surroundings.cluster;
     const committed = oracle?.committed(request.partition) ?? 0;
     partition.barrier().then(
       () => {
         // The memory of a dead process may be anything.
         if (surroundings.lives.of(attempt.host) !== attempt.life) return;
-        if (partition.position < committed) {
-          const text = `a read of partition ${request.partition} on host ${attempt.host} sees entries up to ${partition.position}; those up to ${committed} were committed before it was asked for`;
-          oracle?.violate(new SimulationError(`P2 (thesis 6.4): ${text}`));
-        }
+        if (oracle !== undefined) requireAll(oracle, attempt.host, partition, committed);
         this.#respond(attempt, request.read(partition));
       },
       (error: unknown) => {
@@ -237,6 +258,7 @@ class Exchange {
   /** What a host says goes to the client, unless the host is dead or the network loses it. */
   #respond(attempt: Attempt, outcome: Outcome): void {
     const { clock, lives } = this.#parts.surroundings;
+    this.#parts.open.delete(attempt);
     if (lives.of(attempt.host) !== attempt.life || this.#isLost()) return;
     clock.after(this.#latency(), () => this.#settle(attempt, outcome));
   }
@@ -247,7 +269,7 @@ class Exchange {
       throw new SimulationError(
         `P3: one request was answered twice, the second time ${outcome.kind}`,
       );
-    attempt.result = resultOf(outcome);
+    attempt.result = resultOf(outcome, request);
     if (attempt.result === "answered") {
       request.answered(outcome, surroundings.tick(), `${attempt.life}/${replica}`);
       answeredBy(attempt.host);
@@ -262,8 +284,10 @@ class Exchange {
   }
 
   #giveUpOn(attempt: Attempt): void {
-    if (!this.#ended && attempt.result === undefined && attempt === this.#attempts.at(-1))
-      this.#tryAgain();
+    if (this.#ended || attempt.result !== undefined || attempt !== this.#attempts.at(-1)) return;
+    const { lives } = this.#parts.surroundings;
+    if (lives.of(attempt.host) === attempt.life && !this.#isLost()) attempt.giveUp?.();
+    this.#tryAgain();
   }
 
   /** It may have been done. */
@@ -312,12 +336,4 @@ class Exchange {
     const { shape } = this.#parts.surroundings;
     return (shape.latencyMaxMs * randomBelow(this.#parts.random, 1_001)) / 1_000;
   }
-}
-
-function resultOf(outcome: Outcome): AttemptResult {
-  if (outcome.kind !== "error") return "answered";
-  if (outcome.code === "UNKNOWNOUTCOME") return "unknown";
-  if (refusedForNow.has(outcome.code)) return "refused";
-  if (refusedForGood.has(outcome.code)) return "refused for good";
-  throw new SimulationError(`a client was told ${outcome.code}: ${outcome.text}`);
 }

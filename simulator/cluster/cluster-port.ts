@@ -1,5 +1,6 @@
 /** What the clients of a simulated cluster see of it: its nodes, and when one of them is gone. */
 import type { SimulationError } from "../node-state.ts";
+import type { LogTimes } from "./log-times.ts";
 import type { Node } from "../../src/node/node.ts";
 
 export interface ClusterPort {
@@ -21,5 +22,7 @@ export interface ClusterPort {
 export interface Oracle {
   /** Up to here entries of a partition are known to be committed, by any of its copies: a read that is asked for now must see them. */
   committed(partition: number): number;
+  /** Log time by the numbers of operations. */
+  readonly times: LogTimes;
   violate(error: SimulationError): void;
 }

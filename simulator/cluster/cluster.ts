@@ -5,10 +5,11 @@
 import { must } from "../../src/base/assert.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Node } from "../../src/node/node.ts";
+import type { Message } from "../../src/raft/vocabulary.ts";
 import { SimulationError } from "../node-state.ts";
 import type { SimulatedClock } from "../simulated-clock.ts";
 import { Checks } from "./checks.ts";
-import type { ClusterPort } from "./cluster-port.ts";
+import type { ClusterPort, Oracle } from "./cluster-port.ts";
 import { Directory } from "./directory.ts";
 import { Host } from "./host.ts";
 import type { HostWorld } from "./host.ts";
@@ -19,6 +20,7 @@ import { drawInterval } from "./swarm.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Trace } from "./trace.ts";
 import type { Packet } from "./transport.ts";
+import { Votes } from "./votes.ts";
 
 /** How long it is between two looks whether something is violated in a promise's continuation. */
 const stepMs = 50;
@@ -41,6 +43,7 @@ export class Cluster implements ClusterPort, HostWorld {
   checkpointsInstalled = 0;
   #violation: SimulationError | undefined;
   #healing = false;
+  readonly #votes = new Votes();
   readonly #downListeners: ((host: number) => void)[] = [];
 
   constructor(parts: { time: SimulatedClock; random: Random; trace: Trace; swarm: Swarm }) {
@@ -127,10 +130,13 @@ export class Cluster implements ClusterPort, HostWorld {
     }
   }
 
-  readonly oracle = {
-    committed: (partition: number): number => this.checks.committed(partition),
-    violate: (error: SimulationError): void => this.violate(error),
-  };
+  get oracle(): Oracle {
+    return {
+      committed: (partition) => this.checks.committed(partition),
+      times: this.checks.times,
+      violate: (error) => this.violate(error),
+    };
+  }
 
   // What the hosts tell.
 
@@ -173,6 +179,10 @@ export class Cluster implements ClusterPort, HostWorld {
     for (const listener of this.#downListeners) listener(host.number);
     const downMs = this.#healing ? 10 : 1 + drawInterval(this.random, this.swarm.downMs);
     this.#startLater(host, downMs);
+  }
+
+  sent(partition: number, message: Message): void {
+    this.#guard(() => this.#votes.sent(partition, message));
   }
 
   checkpointInstalled(): void {

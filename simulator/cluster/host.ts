@@ -12,6 +12,7 @@ import type { Random } from "../../src/base/random.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
 import type { RaftGroup } from "../../src/log/raft-group.ts";
 import { Node } from "../../src/node/node.ts";
+import type { Message } from "../../src/raft/vocabulary.ts";
 import type { Operation, OperationKind } from "../disk-faults.ts";
 import { SimulationError } from "../node-state.ts";
 import { SimulatedFileSystem } from "../simulated-file-system.ts";
@@ -48,6 +49,8 @@ export interface HostWorld {
   /** The process has ended. */
   died(host: Host): void;
   checkpointInstalled(): void;
+  /** A message of a copy leaves. */
+  sent(partition: number, message: Message): void;
   /** Something is as it must never be. */
   violate(error: SimulationError): void;
 }
@@ -118,6 +121,7 @@ export class Host {
       directory,
       trace,
       onInstalled: () => this.#world.checkpointInstalled(),
+      onSend: (partition, message) => this.#world.sent(partition, message),
     });
     trace.say("host", -1, `h${this.number} starts`);
     const environment: Environment = {
@@ -133,6 +137,7 @@ export class Host {
       replicationFactor: swarm.replicationFactor,
       name: "simulated",
       walSegmentBytes: swarm.segmentBytes,
+      kinds: swarm.kinds,
       replication: {
         sender: this.#transport,
         copy: (partition) => this.#copyOf(partition),

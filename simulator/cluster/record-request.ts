@@ -6,7 +6,7 @@ import type { Partition } from "../../src/partition/partition.ts";
 import { encodeOperation } from "../node-operations.ts";
 import type { PlainRecordOperation } from "../node-operations.ts";
 import { SimulationError } from "../node-state.ts";
-import type { Request } from "./client.ts";
+import type { PartitionRequest } from "./request.ts";
 import type {
   ActionAnswer,
   CallAnswer,
@@ -39,7 +39,7 @@ export interface RecordPlan {
 /** Told what a request has come to; once more when a late answer changes that. */
 export type RequestListener = (request: RecordRequest) => void;
 
-export class RecordRequest implements Request, RecordCall {
+export class RecordRequest implements PartitionRequest, RecordCall {
   readonly client: number;
   readonly partition: number;
   readonly way: RecordCall["way"];
@@ -118,16 +118,12 @@ export class RecordRequest implements Request, RecordCall {
 }
 
 function answerOf(outcome: Outcome): ActionAnswer {
-  switch (outcome.kind) {
-    case "record":
-      return { kind: "record", status: outcome.status, version: outcome.version };
-    case "value": {
-      const { version, value } = outcome;
-      return { kind: "value", version, stamp: value === undefined ? 0 : stampOf(value) };
-    }
-    default:
-      throw new SimulationError(`an action on a record was answered ${outcome.kind}`);
-  }
+  if (outcome.kind === "record")
+    return { kind: "record", status: outcome.status, version: outcome.version };
+  if (outcome.kind !== "value")
+    throw new SimulationError(`an action on a record was answered ${outcome.kind}`);
+  const { version, value } = outcome;
+  return { kind: "value", version, stamp: value === undefined ? 0 : stampOf(value) };
 }
 
 function operationOf(action: PlannedAction): PlainRecordOperation {

@@ -56,6 +56,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     cluster,
     trace: (line, partition = -1) => trace.say("client", partition, line),
     records: recordLimits(swarm.segmentBytes),
+    kinds: swarm.kinds,
   });
   let violation: SeedReport["violation"];
   let undecided = 0;

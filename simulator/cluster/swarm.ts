@@ -6,7 +6,9 @@ import { must } from "../../src/base/assert.ts";
 import { chance, randomBelow } from "../../src/base/random.ts";
 import type { Random } from "../../src/base/random.ts";
 import type { Weather } from "./message-network.ts";
+import type { KindSettings } from "../../src/machines/sessions/kinds.ts";
 import type { RecordShape } from "./record-shape.ts";
+import { drawKinds } from "./session-shape.ts";
 
 export const faultNames = [
   "partition",
@@ -49,6 +51,8 @@ export interface Swarm {
   readonly wallOffsetMaxMs: number;
   /** How long faults happen. */
   readonly safetyMs: number;
+  /** Of sessions; what all nodes are configured with. */
+  readonly kinds: readonly KindSettings[];
 }
 
 /** How often a run has the fault at all, and between two of them: milliseconds, drawn evenly on a logarithmic scale. */
@@ -90,6 +94,7 @@ export function drawSwarm(random: Random): Swarm {
     downMs: logarithmic(random, 100, 3_000),
     wallOffsetMaxMs: pick(random, [0, 100, 5_000]),
     safetyMs: Math.round(logarithmic(random, 8_000, 80_000)),
+    kinds: drawKinds(random),
   };
 }
 

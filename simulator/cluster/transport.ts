@@ -55,6 +55,7 @@ export class Transport implements PeerSender {
   readonly #directory: Directory;
   readonly #trace: Trace;
   readonly #onInstalled: () => void;
+  readonly #onSend: (partition: number, message: Message) => void;
   readonly #server: TransferServer;
   /** Fetches under way, by partition. */
   readonly #clients = new Map<number, TransferClient>();
@@ -71,6 +72,8 @@ export class Transport implements PeerSender {
     trace: Trace;
     /** A checkpoint of another host was fetched and installed. */
     onInstalled: () => void;
+    /** A message leaves. */
+    onSend: (partition: number, message: Message) => void;
   }) {
     this.#host = parts.host;
     this.#clock = parts.clock;
@@ -78,6 +81,7 @@ export class Transport implements PeerSender {
     this.#directory = parts.directory;
     this.#trace = parts.trace;
     this.#onInstalled = parts.onInstalled;
+    this.#onSend = parts.onSend;
     this.#server = new TransferServer(parts.clock, async (partition) => {
       const node = this.#node;
       if (node === undefined) throw new Error("the node is not open");
@@ -93,6 +97,7 @@ export class Transport implements PeerSender {
     for (const message of messages) {
       const to = this.#directory.copy(partition, message.to);
       if (to === undefined) continue;
+      this.#onSend(partition, message);
       if (this.#trace.verbose) this.#tell(partition, message, to.host);
       if (message.type === messageTypes.snapshot) this.#watch(partition, message.to);
       const bytes = encodeMessage(message);

@@ -7,13 +7,23 @@ import type { Clock } from "../../src/base/clock.ts";
 import { chance, randomBelow } from "../../src/base/random.ts";
 import type { Random } from "../../src/base/random.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
-import { Client, HostLives } from "./client.ts";
-import type { ClientShape, Request } from "./client.ts";
+import { Client } from "./client.ts";
+import type { ClientShape } from "./client.ts";
+import type { Request } from "./request.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import { textOfCall } from "./history.ts";
-import type { CheckReport, MachineWorkload } from "./machine-workload.ts";
+import { HostLives } from "./host-lives.ts";
+import type { CheckReport, EndState, MachineWorkload } from "./machine-workload.ts";
+import type { QueueShape } from "./queue-shape.ts";
+import { ReadWatch } from "./read-watch.ts";
 import { RecordWorkload } from "./record-workload.ts";
 import type { RecordShape } from "./record-shape.ts";
+import type { SessionShape } from "./session-shape.ts";
+import { textOfCall as textOfState } from "./state-call.ts";
+import { StateWorkload } from "./state-workload.ts";
+import type { KindSettings } from "../../src/machines/sessions/kinds.ts";
+import { AbsentLog } from "../../src/partition/absent-log.ts";
+import type { Partition } from "../../src/partition/partition.ts";
 
 export interface WorkloadShape extends ClientShape {
   readonly clients: number;
@@ -22,6 +32,10 @@ export interface WorkloadShape extends ClientShape {
   /** All clients are busy for so long, then all rest for so long; 0 = nobody rests. */
   readonly busyMs: number;
   readonly restMs: number;
+  /** Part of what clients do that is for queues and sessions; the rest is for records. */
+  readonly states: number;
+  /** Between two looks of the {@link ReadWatch}; 0 = it does not look. */
+  readonly watchEveryMs: number;
 }
 
 export interface WorkloadOptions {
@@ -33,10 +47,16 @@ export interface WorkloadOptions {
   /** Overrides what is drawn. */
   readonly shape?: Partial<WorkloadShape>;
   readonly records?: Partial<RecordShape>;
+  readonly queues?: Partial<QueueShape>;
+  readonly sessions?: Partial<SessionShape>;
+  /** Part of what is for queues and sessions that is for sessions. */
+  readonly sessionShare?: number;
+  /** Of sessions, as the nodes are configured. */
+  readonly kinds?: readonly KindSettings[];
 }
 
 /** After so many requests clients slow down: the checkers' time is not virtual. */
-const requestsMaxCount = 8_000;
+const requestsMaxCount = 5_000;
 const slowMs = 1_000;
 /** Reads at the end, at once. */
 const lastAtOnce = 16;
@@ -48,6 +68,7 @@ export class Workload {
   /** Requests that were answered. */
   readonly counts = { reads: 0, writes: 0 };
   readonly records: RecordWorkload;
+  readonly states: StateWorkload;
   readonly #options: WorkloadOptions;
   readonly #machines: readonly MachineWorkload[];
   readonly #clients: {
@@ -55,12 +76,14 @@ export class Workload {
     readonly client: Client;
     readonly random: Random;
   }[];
+  readonly #lives: HostLives;
   #moment = 0;
   #requests = 0;
   #running = 0;
   /** Reads what is there at the end, whichever host it takes. */
   readonly #reader: Client;
   #stopped: (() => void) | undefined;
+  readonly #watch: ReadWatch | undefined;
 
   constructor(options: WorkloadOptions) {
     const { random, clock, cluster, trace } = options;
@@ -76,41 +99,67 @@ export class Workload {
       },
       shape: options.records,
     });
-    this.#machines = [this.records];
-    const surroundings = {
+    this.states = new StateWorkload({
+      random,
       clock,
-      cluster,
-      shape: this.shape,
-      lives: new HostLives(cluster),
-      tick: () => ++this.#moment,
-    };
+      partitions: cluster.partitions,
+      kinds: options.kinds ?? [],
+      listener: (request) => {
+        if (request.fate === "answered") this.counts.writes++;
+        trace(textOfState(request), request.partition);
+      },
+      queues: options.queues,
+      sessions: options.sessions,
+      sessionShare: options.sessionShare,
+    });
+    this.#machines = [this.records, this.states];
+    const tick = (): number => ++this.#moment;
+    this.#lives = new HostLives(cluster, tick);
+    const surroundings = { clock, cluster, shape: this.shape, lives: this.#lives, tick };
     this.#clients = Array.from({ length: this.shape.clients }, (_, index) => {
       const own = new SeededRandom(random.u32());
       return { number: index + 1, client: new Client(surroundings, own), random: own };
     });
+    const { oracle } = cluster;
+    const everyMs = this.shape.watchEveryMs;
+    if (oracle !== undefined && everyMs > 0)
+      this.#watch = new ReadWatch({ clock, cluster, oracle, lives: this.#lives, everyMs });
     const patient = { ...this.shape, loss: 0, loyalty: 0, timeoutMs: lastTimeoutMs };
     this.#reader = new Client({ ...surroundings, shape: patient }, new SeededRandom(random.u32()));
     trace(`clients: ${JSON.stringify(this.shape)}, records: ${JSON.stringify(this.records.shape)}`);
   }
 
   start(): void {
+    this.#watch?.start();
     this.#running = this.#clients.length;
     for (let index = 0; index < this.#clients.length; index++) this.#think(index);
   }
 
   /** No more requests; resolves when all are over, and the state at the end has been read. */
   async stop(): Promise<void> {
+    this.#watch?.stop();
     await new Promise<void>((resolve) => {
       this.#stopped = resolve;
       if (this.#running === 0) resolve();
     });
     const last = this.#machines.flatMap((machine) => machine.last());
     await new Promise<void>((resolve) => this.#readLast(last, resolve));
+    for (const machine of this.#machines) {
+      await new Promise<void>((resolve) => {
+        if (machine.drain === undefined) resolve();
+        else
+          machine.drain(
+            (request, done) => this.#reader.perform(request, done, lastPatienceMs),
+            resolve,
+          );
+      });
+    }
   }
 
   /** After `stop`. Throws SimulationError when what the clients were told cannot be. */
   check(): CheckReport {
-    const reports = this.#machines.map((machine) => machine.check());
+    const end = this.#end();
+    const reports = this.#machines.map((machine) => machine.check(end));
     const sum = (of: (report: CheckReport) => number): number =>
       reports.reduce((total, report) => total + of(report), 0);
     return {
@@ -141,8 +190,14 @@ export class Workload {
       return;
     }
     const { number, client, random } = must(this.#clients[index]);
-    const machine = must(this.#machines[randomBelow(random, this.#machines.length)]);
+    const machine = chance(random, this.shape.states) ? this.states : this.records;
     const requests = machine.next(number, random);
+    if (requests === "leave") {
+      client.leave();
+      for (const each of this.#machines) each.left?.(number, random);
+      this.#think(index);
+      return;
+    }
     this.#requests += requests.length;
     let open = requests.length;
     for (const request of requests) {
@@ -151,6 +206,17 @@ export class Workload {
         if (open === 0) this.#think(index);
       });
     }
+  }
+
+  #end(): EndState {
+    const { cluster } = this.#options;
+    return {
+      replicas: (partition) => newestCopies(cluster, partition),
+      times: cluster.oracle?.times,
+      lifeEnded: (life) => this.#lives.endOf(life),
+      leftAfter: (number, moment) =>
+        this.#clients[number - 1]?.client.leftAfter(moment) ?? Infinity,
+    };
   }
 
   #readLast(requests: readonly Request[], done: () => void): void {
@@ -175,6 +241,18 @@ export class Workload {
   }
 }
 
+function newestCopies(cluster: ClusterPort, partition: number): Partition[] {
+  const copies: Partition[] = [];
+  for (const host of cluster.hosts) {
+    const node = cluster.nodeOn(host);
+    const copy = node?.partitions[partition];
+    if (copy === undefined || copy.log instanceof AbsentLog) continue;
+    if (node?.groups[partition]?.raft.isWitness !== true) copies.push(copy);
+  }
+  const newest = Math.max(...copies.map(({ position }) => position));
+  return copies.filter(({ position }) => position === newest);
+}
+
 function drawShape(random: Random): WorkloadShape {
   const rests = chance(random, 0.4);
   return {
@@ -188,6 +266,8 @@ function drawShape(random: Random): WorkloadShape {
     patienceMs: pick(random, [2_000, 8_000, 15_000]),
     loyalty: pick(random, [0, 0.8, 0.98]),
     repeats: chance(random, 0.5) ? 0.1 : 0,
+    states: pick(random, [0, 0.5, 0.5, 0.9]),
+    watchEveryMs: pick(random, [0, 0, 100, 20]),
   };
 }
 

@@ -7,6 +7,7 @@ import { must } from "../../src/base/assert.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
 import { Node } from "../../src/node/node.ts";
+import type { Requests } from "../../src/node/requests.ts";
 import type { Partition } from "../../src/partition/partition.ts";
 import type { ClusterPort } from "../../simulator/cluster/cluster-port.ts";
 import type { CheckReport } from "../../simulator/cluster/machine-workload.ts";
@@ -18,6 +19,26 @@ import { SimulatedFileSystem } from "../../simulator/simulated-file-system.ts";
 import { SimulatedNetwork } from "../../simulator/simulated-network.ts";
 
 const partitions = 2;
+const kinds = [
+  {
+    name: "short",
+    number: 1,
+    delayMs: 0,
+    spreadMs: 0,
+    maxRepeats: 3,
+    maxBytes: 100,
+    silenceMs: 1_000,
+  },
+  {
+    name: "long",
+    number: 2,
+    delayMs: 300,
+    spreadMs: 500,
+    maxRepeats: 0,
+    maxBytes: 10_000,
+    silenceMs: 2_000,
+  },
+];
 
 /** Nodes that know nothing of each other, each with a disk of its own. More than one of them is a cluster with a split brain. */
 class LoneNodes implements ClusterPort {
@@ -64,6 +85,7 @@ class LoneNodes implements ClusterPort {
         replicationFactor: 1,
         name: "simulated",
         walSegmentBytes: 4_194_304,
+        kinds,
       }),
     );
     this.#processes[host] = clock;
@@ -89,7 +111,9 @@ class LoneNodes implements ClusterPort {
   }
 }
 
-const busy = { clients: 6, thinkMaxMs: 20, restMs: 0 } as const;
+const busy = { clients: 6, thinkMaxMs: 20, restMs: 0, states: 0 } as const;
+/** The same with queues and sessions only. */
+const busyStates = { ...busy, states: 1 } as const;
 
 interface Run {
   readonly seed: number;
@@ -110,6 +134,7 @@ async function play(run: Run): Promise<CheckReport & { readonly lines: readonly 
     clock: nodes.clock,
     cluster: run.cluster?.(nodes) ?? nodes,
     trace: (line) => lines.push(line),
+    kinds,
     ...run.options,
   });
   workload.start();
@@ -132,7 +157,7 @@ suite("the load of the cluster simulator, on a node that is right", () => {
   test("runs of all shapes, with crashes, end without anything found (P1, P2, P3)", async () => {
     let calls = 0;
     let unknown = 0;
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 16; seed++) {
       const report = await play({ seed, crashes: 2 }).catch((error: unknown) => {
         throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
       });
@@ -142,6 +167,18 @@ suite("the load of the cluster simulator, on a node that is right", () => {
     }
     assert.ok(calls > 2_000, `${calls} calls`);
     assert.ok(unknown > 5, `${unknown} of them with an unknown outcome`);
+  });
+
+  test("queues and sessions only, in all shapes, with crashes (P1, P3, P4)", async () => {
+    let answered = 0;
+    for (let seed = 101; seed <= 108; seed++) {
+      const options = { shape: { states: 1 } };
+      const report = await play({ seed, crashes: 3, options }).catch((error: unknown) => {
+        throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
+      });
+      answered += report.answered;
+    }
+    assert.ok(answered > 1_000, `${answered} answers`);
   });
 
   test("two runs of one seed are the same, line for line", async () => {
@@ -211,6 +248,30 @@ const forgetsIds = (nodes: LoneNodes): ClusterPort =>
     };
   });
 
+/** As it is for requests to nodes. */
+const dropsIds = (nodes: LoneNodes): ClusterPort => ({
+  partitions: nodes.partitions,
+  hosts: nodes.hosts,
+  onHostDown: (listener) => nodes.onHostDown(listener),
+  nodeOn: (host) => {
+    const node = nodes.nodeOn(host);
+    if (node === undefined) return undefined;
+    const { requests } = node;
+    const submit: Requests["submit"] = (verb, request, { owner }, sink, tag) =>
+      requests.submit(verb, request, { owner }, sink, tag);
+    return withOther(node, "requests", withOther(requests, "submit", submit));
+  },
+});
+
+function withOther<T extends object>(whole: T, member: keyof T, other: unknown): T {
+  return new Proxy(whole, {
+    get(target, name) {
+      const found: unknown = name === member ? other : Reflect.get(target, name, target);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
+}
+
 const readsOld = (nodes: LoneNodes): ClusterPort => {
   const olds = new Map<string, unknown>();
   return broken(nodes, (partition, name) => {
@@ -250,8 +311,8 @@ suite("the load of the cluster simulator, on what is broken", () => {
   test("found: a disk that loses what was synced (P1)", async () => {
     for (const seed of [2, 3, 4]) {
       await assert.rejects(
-        play({ seed, losesMs: 300, options: { shape: busy, records: fewKeys } }),
-        /P1: lost update|P2: |P3: double effect/,
+        play({ seed, losesMs: 300, options: { shape: { ...busy, loss: 0 }, records: fewKeys } }),
+        /P1: lost update|P2: |P3: double effect|P3: two answers/,
         `seed ${seed}`,
       );
     }
@@ -271,5 +332,41 @@ suite("the load of the cluster simulator, on what is broken", () => {
       play({ seed: 4, cluster: readsOld, options: { shape: busy, records: fewKeys } }),
       /P2: .* is not linearizable/,
     );
+  });
+
+  test("found in queues: two nodes that both lead (P2)", async () => {
+    const shape = { ...busyStates, loyalty: 0 };
+    await assert.rejects(
+      play({ seed: 1, hosts: 2, options: { shape, sessionShare: 0 } }),
+      /P[1-5]: /,
+    );
+  });
+
+  test("found in sessions: two nodes that both lead (P2)", async () => {
+    const shape = { ...busyStates, loyalty: 0 };
+    await assert.rejects(
+      play({ seed: 1, hosts: 2, options: { shape, sessionShare: 1 } }),
+      /P[1-5]: /,
+    );
+  });
+
+  test("found: a disk that loses what was synced of queues and sessions (P1, P4)", async () => {
+    for (const sessionShare of [0, 1]) {
+      await assert.rejects(
+        play({
+          seed: 2,
+          losesMs: 300,
+          options: { shape: { ...busyStates, loss: 0 }, sessionShare },
+        }),
+        /P[1-4]: |log time: /,
+      );
+    }
+  });
+
+  test("found: request ids that are forgotten, so that a push is done again (P3)", async () => {
+    const shape = { ...busyStates, loss: 0.1, timeoutMs: 300, patienceMs: 8_000 };
+    const queues = { ids: 1, pushes: 0.7, dedups: 0, expiries: 0, pauses: 0 };
+    const options = { shape, queues, sessionShare: 0 };
+    await assert.rejects(play({ seed: 3, cluster: dropsIds, options }), /P3: /);
   });
 });
