@@ -21,7 +21,7 @@ import { CpuWatch, describeMachine, percentile } from "./measure.ts";
 import type { CpuUse } from "./measure.ts";
 import { benchmarkKey, benchmarkValue, runLoad } from "./redis.ts";
 import { command, RespClient } from "./resp-client.ts";
-import { Arena, chooseServers } from "./servers.ts";
+import { Arena, chooseServers, STORES } from "./servers.ts";
 import type { RunningServer, ServerName } from "./servers.ts";
 import { machineReport, markdownTable } from "./table.ts";
 
@@ -232,7 +232,9 @@ async function main(): Promise<void> {
       json: { type: "string" },
     },
   });
-  const servers = chooseServers(values.servers, (line) => process.stderr.write(`${line}\n`));
+  const servers = chooseServers(values.servers, STORES, (line) =>
+    process.stderr.write(`${line}\n`),
+  );
   const rows = values.quick ? QUICK_ROWS : ROWS;
   const seconds = Number(values.seconds ?? (values.quick ? QUICK_SECONDS : SECONDS));
   if (!(seconds > 0)) throw new Error(`--seconds must be above 0, not "${values.seconds}"`);

@@ -57,6 +57,11 @@ function processTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** Processor time in seconds that a process has used, in steps of 10 ms. Throws if the process is gone. */
+export function processorSeconds(pid: number): number {
+  return processTicks(pid) / TICKS_PER_SECOND;
+}
+
 /** This process and those of its children that have ended: the load generator is one of them. */
 function ownTicks(): number {
   const fields = processFields("self");
@@ -78,27 +83,35 @@ export interface CpuUse {
   readonly other: number;
 }
 
-/** Measures who used the processors from its making until `read()`. The load generator must have ended by then. */
+/** Measures who used the processors from its making until `read()`. The load generator must have ended by then, unless its process is named. */
 export class CpuWatch {
-  readonly #server: number;
+  readonly #server: number | undefined;
+  readonly #client: number | undefined;
   readonly #start = performance.now();
   readonly #busy = busyTicks();
-  readonly #own = ownTicks();
+  readonly #clientTicks: number;
   readonly #serverTicks: number;
 
-  constructor(serverPid: number) {
+  /** Without a server's process: one that is started while it watches is named in the end. */
+  constructor(serverPid: number | undefined, clientPid?: number) {
     this.#server = serverPid;
-    this.#serverTicks = processTicks(serverPid);
+    this.#client = clientPid;
+    this.#serverTicks = serverPid === undefined ? 0 : processTicks(serverPid);
+    this.#clientTicks = this.#clientSoFar();
   }
 
-  read(): CpuUse {
+  read(serverPid = this.#server): CpuUse {
     const seconds = (performance.now() - this.#start) / 1000;
-    const server = processTicks(this.#server) - this.#serverTicks;
-    const client = ownTicks() - this.#own;
+    const server = serverPid === undefined ? 0 : processTicks(serverPid) - this.#serverTicks;
+    const client = this.#clientSoFar() - this.#clientTicks;
     const other = busyTicks() - this.#busy - server - client;
     const percent = (ticks: number): number =>
       Math.round((ticks / TICKS_PER_SECOND / seconds) * 100);
     return { server: percent(server), client: percent(client), other: percent(other) };
+  }
+
+  #clientSoFar(): number {
+    return ownTicks() + (this.#client === undefined ? 0 : processTicks(this.#client));
   }
 }
 

@@ -14,7 +14,7 @@ import { loadRecords, recordKey, recordValue } from "./load.ts";
 import type { RecordSet } from "./load.ts";
 import { describeMachine, directoryBytes, residentBytes } from "./measure.ts";
 import { RespClient } from "./resp-client.ts";
-import { Arena, chooseServers } from "./servers.ts";
+import { Arena, chooseServers, STORES } from "./servers.ts";
 import type { RunningServer, ServerName } from "./servers.ts";
 import { machineReport, markdownTable, mebibytes } from "./table.ts";
 
@@ -232,7 +232,9 @@ async function main(): Promise<void> {
       json: { type: "string" },
     },
   });
-  const servers = chooseServers(values.servers, (line) => process.stderr.write(`${line}\n`));
+  const servers = chooseServers(values.servers, STORES, (line) =>
+    process.stderr.write(`${line}\n`),
+  );
   const records = {
     seed: Number(values.seed),
     count: values.quick ? QUICK_RECORDS : RECORDS,

@@ -15,10 +15,10 @@ import { CpuWatch, describeMachine } from "./measure.ts";
 import { benchmarkKey, benchmarkValue, KEY_SPACE, runLoad } from "./redis.ts";
 import type { Load } from "./redis.ts";
 import { RespClient } from "./resp-client.ts";
-import { Arena, chooseServers } from "./servers.ts";
+import { Arena, chooseServers, STORES } from "./servers.ts";
 import type { RunningServer, ServerName } from "./servers.ts";
 import { judge, machineReport, QUIET_PERCENT, recordsReport, verdictReport } from "./table.ts";
-import type { Cell, Sample } from "./table.ts";
+import type { RecordCell, Sample } from "./table.ts";
 
 const ROUNDS = 5;
 const CELL_SECONDS = 2.5;
@@ -56,7 +56,7 @@ const VALUE_SIZES: readonly {
 ];
 
 /** The cells of one size of value, all SETs before all GETs. Targets refer to their names. */
-export function cellsOf(size: (typeof VALUE_SIZES)[number]): Cell[] {
+export function cellsOf(size: (typeof VALUE_SIZES)[number]): RecordCell[] {
   return (["SET", "GET"] as const).flatMap((command) =>
     size.shapes.map(([connections, pipeline]) => {
       const load: Load = { command, valueBytes: size.bytes, connections, pipeline };
@@ -68,14 +68,14 @@ export function cellsOf(size: (typeof VALUE_SIZES)[number]): Cell[] {
 }
 
 /** All cells of the benchmark. */
-export function allCells(): Cell[][] {
+export function allCells(): RecordCell[][] {
   return VALUE_SIZES.map(cellsOf);
 }
 
 async function runRound(
   round: number,
   options: Options,
-  groups: Cell[][],
+  groups: RecordCell[][],
   arena: Arena,
 ): Promise<void> {
   const servers: RunningServer[] = [];
@@ -109,7 +109,7 @@ async function fill(server: RunningServer, valueBytes: number): Promise<void> {
 }
 
 async function runCell(
-  cell: Cell,
+  cell: RecordCell,
   server: RunningServer,
   rates: Map<string, number>,
   options: Options,
@@ -164,7 +164,7 @@ function readOptions(): Options {
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds must be 1 or more, not "${values.rounds}"`);
   return {
-    servers: chooseServers(values.servers, (line) => process.stderr.write(`${line}\n`)),
+    servers: chooseServers(values.servers, STORES, (line) => process.stderr.write(`${line}\n`)),
     rounds,
     cellSeconds: values.quick ? QUICK_CELL_SECONDS : CELL_SECONDS,
     repeats: values.quick ? 0 : MAX_REPEATS,

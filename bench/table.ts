@@ -11,37 +11,44 @@ import type { ServerName } from "./servers.ts";
 export const QUIET_PERCENT = 30;
 
 /** One run of one cell against one server. */
-export interface Sample extends LoadResult {
+export interface Run {
+  readonly perSecond: number;
   readonly cpu: CpuUse;
 }
 
+/** A run whose latencies were seen. */
+export interface Sample extends LoadResult, Run {}
+
 /** All runs of one kind of load. */
-export interface Cell {
+export interface Cell<R extends Run = Run> {
   readonly name: string;
+  readonly samples: Partial<Record<ServerName, R[]>>;
+}
+
+/** A cell that redis-benchmark runs. */
+export interface RecordCell extends Cell<Sample> {
   readonly load: Load;
-  readonly samples: Partial<Record<ServerName, Sample[]>>;
 }
 
 /** What is printed for one server in one cell. */
-export interface Figure {
+export interface Figure<R extends Run = Run> {
   readonly perSecond: Spread;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** The runs that were used: the quiet ones, or all if none was. */
+  readonly used: readonly R[];
   /** No run was quiet: the figure is made of disturbed ones. */
   readonly noisy: boolean;
   /** Runs that were made; `perSecond.runs` of them were used. */
   readonly made: number;
 }
 
-/** The medians of the quiet runs; of all runs, and marked so, if none was quiet. Undefined without runs. */
-export function figureOf(samples: readonly Sample[] | undefined): Figure | undefined {
+/** The median of the quiet runs; of all runs, and marked so, if none was quiet. Undefined without runs. */
+export function figureOf<R extends Run>(samples: readonly R[] | undefined): Figure<R> | undefined {
   if (samples === undefined || samples.length === 0) return undefined;
   const quiet = samples.filter((sample) => sample.cpu.other <= QUIET_PERCENT);
   const used = quiet.length > 0 ? quiet : samples;
   return {
     perSecond: spread(used.map((sample) => sample.perSecond)),
-    p50Ms: spread(used.map((sample) => sample.p50Ms)).median,
-    p99Ms: spread(used.map((sample) => sample.p99Ms)).median,
+    used,
     noisy: quiet.length === 0,
     made: samples.length,
   };
@@ -108,23 +115,37 @@ function verdictOf(ratio: Ratio | undefined, atLeast: number): Verdict["verdict"
   return ratio.value >= atLeast ? "met" : "missed";
 }
 
-const RATIOS: readonly (readonly [ServerName, ServerName])[] = [
+/** Two servers that are compared: the first divided by the second. */
+export type Pair = readonly [ServerName, ServerName];
+
+const RECORD_PAIRS: readonly Pair[] = [
   ["truba", "bare"],
   ["truba", "redis"],
   ["bare", "redis"],
 ];
 
-/** The table of throughput and the table of latencies. `~` before a number: no run behind it was quiet. */
-export function recordsReport(cells: readonly Cell[], servers: readonly ServerName[]): string {
-  const ratios = RATIOS.filter(([of, to]) => servers.includes(of) && servers.includes(to));
-  const throughput = [
+/** The table of throughput. `~` before a number: no run behind it was quiet. */
+export function throughputReport(
+  cells: readonly Cell[],
+  servers: readonly ServerName[],
+  pairs: readonly Pair[],
+): string {
+  const ratios = pairs.filter(([of, to]) => servers.includes(of) && servers.includes(to));
+  return markdownTable([
     ["ops/s, median [min-max]", ...servers, ...ratios.map(([of, to]) => `${of}/${to}`)],
     ...cells.map((cell) => [
       cell.name,
       ...servers.map((server) => throughputText(figureOf(cell.samples[server]))),
       ...ratios.map(([of, to]) => ratioText(ratioOf(cell, of, to))),
     ]),
-  ];
+  ]);
+}
+
+/** The table of throughput and the table of latencies. */
+export function recordsReport(
+  cells: readonly Cell<Sample>[],
+  servers: readonly ServerName[],
+): string {
   const latency = [
     ["p50 / p99 ms", ...servers],
     ...cells.map((cell) => [
@@ -132,7 +153,7 @@ export function recordsReport(cells: readonly Cell[], servers: readonly ServerNa
       ...servers.map((server) => latencyText(figureOf(cell.samples[server]))),
     ]),
   ];
-  return `${markdownTable(throughput)}\n\n${markdownTable(latency)}`;
+  return `${throughputReport(cells, servers, RECORD_PAIRS)}\n\n${markdownTable(latency)}`;
 }
 
 /** One line per target. */
@@ -191,10 +212,14 @@ function throughputText(figure: Figure | undefined): string {
   return `${figure.noisy ? "~" : ""}${grouped(median)} [${grouped(min)}-${grouped(max)}]${used}`;
 }
 
-function latencyText(figure: Figure | undefined): string {
-  return figure === undefined ? "-" : `${figure.p50Ms.toFixed(3)} / ${figure.p99Ms.toFixed(3)}`;
+function latencyText(figure: Figure<Sample> | undefined): string {
+  if (figure === undefined) return "-";
+  const p50 = spread(figure.used.map(({ p50Ms }) => p50Ms)).median;
+  const p99 = spread(figure.used.map(({ p99Ms }) => p99Ms)).median;
+  return `${p50.toFixed(3)} / ${p99.toFixed(3)}`;
 }
 
-function ratioText(ratio: Ratio | undefined): string {
+/** As it stands in tables. */
+export function ratioText(ratio: Ratio | undefined): string {
   return ratio === undefined ? "-" : `${ratio.noisy ? "~" : ""}${ratio.value.toFixed(2)}`;
 }

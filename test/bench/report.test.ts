@@ -16,7 +16,7 @@ import {
   recordsReport,
   TARGETS,
 } from "../../bench/table.ts";
-import type { Cell, Sample } from "../../bench/table.ts";
+import type { RecordCell, Sample } from "../../bench/table.ts";
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -24,7 +24,7 @@ function sample(perSecond: number, other = 0): Sample {
   return { perSecond, p50Ms: 0.5, p99Ms: 2, maxMs: 3, cpu: { server: 90, client: 70, other } };
 }
 
-function cell(name: string, samples: Cell["samples"]): Cell {
+function cell(name: string, samples: RecordCell["samples"]): RecordCell {
   return { name, load: { command: "SET", valueBytes: 128, connections: 64, pipeline: 1 }, samples };
 }
 
