@@ -9,17 +9,15 @@ export class Votes {
 
   /** Throws Violation. */
   sent(partition: number, { type, from, to, term, reject }: Message): void {
-    const asks = type === messageTypes.vote;
-    if (!asks && (type !== messageTypes.voteResponse || reject)) return;
-    // Who asks has voted for itself.
-    const candidate = asks ? from : to;
+    // A candidate may die before its own vote is on disk, which then counts for nothing: so only what it gives to others.
+    if (type !== messageTypes.voteResponse || reject) return;
     const key = `${partition} ${from} ${term}`;
     const known = this.#given.get(key);
-    if (known === undefined) this.#given.set(key, candidate);
-    else if (known !== candidate)
+    if (known === undefined) this.#given.set(key, to);
+    else if (known !== to)
       throw new Violation(
         partition,
-        `One Vote (thesis 3.4): copy ${from} of partition ${partition} votes for copy ${candidate} in term ${term}; it has voted for copy ${known}`,
+        `One Vote (thesis 3.4): copy ${from} of partition ${partition} votes for copy ${to} in term ${term}; it has voted for copy ${known}`,
       );
   }
 }
