@@ -14,8 +14,6 @@ const SUBSCRIPTIONS = 10;
 /** Longer than the measurement, within what the server allows. */
 const WAIT_SECONDS = 60;
 const WAKE_TIMEOUT_MS = 1_000;
-/** Until what the start and the connections left behind is done. */
-const SETTLE_MS = 1_000;
 
 export interface IdleResult {
   readonly consumers: number;
@@ -27,12 +25,19 @@ export interface IdleResult {
   readonly wakeMs: number;
 }
 
+export interface IdleOptions {
+  readonly consumers: number;
+  readonly seconds: number;
+  /** Until what the start and the connections left behind is done: some seconds after them Node collects garbage once more. */
+  readonly settleMs: number;
+}
+
 export async function measureIdle(
   arena: Arena,
-  { consumers, seconds }: { consumers: number; seconds: number },
+  { consumers, seconds, settleMs }: IdleOptions,
 ): Promise<IdleResult> {
   const server = await arena.start("truba");
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const base = await useOver(server.pid, seconds / 2);
   const db = await connect(`127.0.0.1:${server.port}`);
   const waiting: RespClient[] = [];
@@ -45,7 +50,7 @@ export async function measureIdle(
     }
     const waiters = new Waiters(waiting);
     await waiters.wake(db);
-    await sleep(SETTLE_MS);
+    await sleep(settleMs);
     const percent = await useOver(server.pid, seconds);
     if (waiters.answered !== 1)
       throw new Error(`${waiters.answered - 1} consumers stopped waiting`);

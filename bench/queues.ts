@@ -50,6 +50,7 @@ interface Scale {
   readonly settleMs: number;
   readonly idleConsumers: number;
   readonly idleSeconds: number;
+  readonly idleSettleMs: number;
 }
 
 const FULL: Scale = {
@@ -64,6 +65,7 @@ const FULL: Scale = {
   settleMs: 5_000,
   idleConsumers: IDLE_TARGET.consumers,
   idleSeconds: 10,
+  idleSettleMs: 15_000,
 };
 
 /** To see that everything works: its figures prove nothing, and it gives no verdicts. */
@@ -79,6 +81,7 @@ const QUICK: Scale = {
   settleMs: 500,
   idleConsumers: 100,
   idleSeconds: 2,
+  idleSettleMs: 1_000,
 };
 
 interface Contender {
@@ -194,8 +197,8 @@ async function runAll(
   let idle: IdleResult | undefined;
   if (truba && parts.includes("idle")) {
     say(`${scale.idleConsumers} waiting consumers`);
-    const { idleConsumers: consumers, idleSeconds: seconds } = scale;
-    idle = await measureIdle(arena, { consumers, seconds });
+    const { idleConsumers: consumers, idleSeconds: seconds, idleSettleMs: settleMs } = scale;
+    idle = await measureIdle(arena, { consumers, seconds, settleMs });
   }
   return { cells, depth, memory, idle };
 }

@@ -20,7 +20,7 @@ import { drawInterval } from "./swarm.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Trace } from "./trace.ts";
 import type { Packet } from "./transport.ts";
-import { Votes } from "./votes.ts";
+import { checkVote } from "./votes.ts";
 
 /** How long it is between two looks whether something is violated in a promise's continuation. */
 const stepMs = 50;
@@ -43,7 +43,6 @@ export class Cluster implements ClusterPort, HostWorld {
   checkpointsInstalled = 0;
   #violation: SimulationError | undefined;
   #healing = false;
-  readonly #votes = new Votes();
   readonly #downListeners: ((host: number) => void)[] = [];
 
   constructor(parts: { time: SimulatedClock; random: Random; trace: Trace; swarm: Swarm }) {
@@ -181,8 +180,9 @@ export class Cluster implements ClusterPort, HostWorld {
     this.#startLater(host, downMs);
   }
 
-  sent(partition: number, message: Message): void {
-    this.#guard(() => this.#votes.sent(partition, message));
+  sent(host: Host, partition: number, message: Message): void {
+    const { node } = host;
+    if (node !== undefined) this.#guard(() => checkVote(node, partition, message));
   }
 
   checkpointInstalled(): void {

@@ -50,7 +50,7 @@ export interface HostWorld {
   died(host: Host): void;
   checkpointInstalled(): void;
   /** A message of a copy leaves. */
-  sent(partition: number, message: Message): void;
+  sent(host: Host, partition: number, message: Message): void;
   /** Something is as it must never be. */
   violate(error: SimulationError): void;
 }
@@ -121,7 +121,7 @@ export class Host {
       directory,
       trace,
       onInstalled: () => this.#world.checkpointInstalled(),
-      onSend: (partition, message) => this.#world.sent(partition, message),
+      onSend: (partition, message) => this.#world.sent(this, partition, message),
     });
     trace.say("host", -1, `h${this.number} starts`);
     const environment: Environment = {

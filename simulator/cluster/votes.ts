@@ -1,23 +1,21 @@
-/** One vote in a term (thesis 3.4): no copy gives its vote to two candidates, whatever happens to its process in between. Read from the messages that leave. */
+/** A vote leaves only when it is on disk (thesis 3.8): otherwise its copy could forget it, and vote twice in a term. Looked at as the message leaves. */
+import type { Node } from "../../src/node/node.ts";
 import { messageTypes } from "../../src/raft/vocabulary.ts";
-import type { Message, ReplicaId } from "../../src/raft/vocabulary.ts";
+import type { Message } from "../../src/raft/vocabulary.ts";
 import { Violation } from "./checks.ts";
 
-export class Votes {
-  /** By partition, copy and term: the candidate. */
-  readonly #given = new Map<string, ReplicaId>();
-
-  /** Throws Violation. */
-  sent(partition: number, { type, from, to, term, reject }: Message): void {
-    // A candidate may die before its own vote is on disk, which then counts for nothing: so only what it gives to others.
-    if (type !== messageTypes.voteResponse || reject) return;
-    const key = `${partition} ${from} ${term}`;
-    const known = this.#given.get(key);
-    if (known === undefined) this.#given.set(key, to);
-    else if (known !== to)
-      throw new Violation(
-        partition,
-        `One Vote (thesis 3.4): copy ${from} of partition ${partition} votes for copy ${to} in term ${term}; it has voted for copy ${known}`,
-      );
-  }
+/** Throws Violation. */
+export function checkVote(node: Node, partition: number, message: Message): void {
+  const { type, from, to, term, reject } = message;
+  if (type !== messageTypes.voteResponse || reject) return;
+  const onDisk = node.wal.group(partition).hardState;
+  if (
+    onDisk !== undefined &&
+    (onDisk.term > term || (onDisk.term === term && onDisk.votedFor === to))
+  )
+    return;
+  throw new Violation(
+    partition,
+    `Persistent State (thesis 3.8): copy ${from} votes for copy ${to} in term ${term}; on its disk it has voted for copy ${onDisk?.votedFor} in term ${onDisk?.term}`,
+  );
 }
