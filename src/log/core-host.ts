@@ -46,6 +46,8 @@ export interface CoreHostParts {
   /** Place in the order in which the copies of the group campaign, from 0. */
   readonly priority: number;
   readonly entryMaxBytes: number;
+  /** Whether a state with checkpoints stands on the log, whatever the configuration says of the copy now. Absent: a witness has none. */
+  readonly keepsState?: boolean | undefined;
   readonly changes: PendingEntries<Configuration>;
   /** `ready` waits until all that is staged now is durable; then {@link CoreHost.durable} is called. */
   readonly await: (raft: Raft, ready: Ready) => void;
@@ -88,17 +90,17 @@ export class CoreHost {
 
   /** Stages what must be durable before the copy says anything. An only voter campaigns at once. */
   constructor(parts: CoreHostParts, recovered: RecoveredCopy) {
-    const { wal, group, entryMaxBytes } = parts;
+    const { wal, group, entryMaxBytes, keepsState } = parts;
     const { replica, points } = recovered;
     this.#parts = parts;
     this.#replica = replica;
     this.#staging = new Staging(wal, group);
-    this.#trimming = new Trimming({ wal, group, replica, entryMaxBytes });
+    this.#trimming = new Trimming({ wal, group, replica, entryMaxBytes, keepsState });
     this.#points = points;
-    const { start, staged, checkpoint } = recovered.start();
+    const { start, staged, checkpoint, resetPoint } = recovered.start();
     this.#raft = this.#newCore(start);
     this.#reader = this.#newReader(start.applied, Math.min(recovered.read, start.applied));
-    this.#trimming.begins(points.newest.index);
+    this.#trimming.begins(resetPoint);
     this.#trimming.checkpointed(this.#raft, checkpoint, points);
     if (staged) this.#await(nothing());
     if (this.#raft.isAlone) this.#raft.campaign();

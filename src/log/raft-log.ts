@@ -33,7 +33,7 @@ import type { Entry, LogStatus, Position, SharedLog } from "./shared-log.ts";
 
 export interface RaftLogParts extends Pick<
   CoreHostParts,
-  "wal" | "group" | "random" | "sender" | "priority" | "entryMaxBytes"
+  "wal" | "group" | "random" | "sender" | "priority" | "entryMaxBytes" | "keepsState"
 > {
   readonly bootstrap: CopyIdentity | undefined;
   readonly turns: Turns;

@@ -58,7 +58,7 @@ export class RaftLogs implements Turns {
    * The log of a group, to be read. `bootstrap` says who the copy is as long as its log does not: absent, replica 1 and only voter. Throws TrubaError
    * BADCONFIG when the log belongs to another copy, DATADAMAGED or DATAVERSION when it does not say to whom.
    */
-  open(group: number, bootstrap?: CopyIdentity): RaftLog {
+  open(group: number, bootstrap?: CopyIdentity, keepsState?: boolean): RaftLog {
     assert(!this.#logs.has(group), "a log is opened twice");
     const { wal, random, sender, priorityOf, entryMaxBytes } = this.#options;
     const log = new RaftLog({
@@ -69,6 +69,7 @@ export class RaftLogs implements Turns {
       sender,
       priority: priorityOf?.(group) ?? 0,
       entryMaxBytes: entryMaxBytes ?? limits.raftEntryMaxBytes,
+      keepsState,
       turns: this,
     });
     this.#logs.set(group, log);

@@ -51,6 +51,8 @@ interface LogBeginning {
 export class RecoveredCopy {
   readonly replica: ReplicaId;
   points: ConfigurationPoints;
+  /** The configuration that stands beside the reset which the log begins with is the one after this entry; later ones stand in the log only. */
+  #resetPoint: Index;
   readonly #wal: Wal;
   readonly #group: WalGroup;
   /** The log must begin anew here before this copy says anything. */
@@ -79,6 +81,7 @@ export class RecoveredCopy {
     }
     this.replica = found.replica;
     this.points = pointsOf(found);
+    this.#resetPoint = found.configurationIndex;
   }
 
   /** See `SharedLog.readFrom`. */
@@ -148,12 +151,18 @@ export class RecoveredCopy {
   }
 
   /** What the core starts from. What must be durable before it says anything is staged; returns whether anything is. */
-  start(): { readonly start: RaftStart; readonly staged: boolean; readonly checkpoint: Position } {
+  start(): {
+    readonly start: RaftStart;
+    readonly staged: boolean;
+    readonly checkpoint: Position;
+    readonly resetPoint: Index;
+  } {
     const { id, terms, hardState, lastIndex } = this.#group;
     const staged = this.#beginning !== undefined;
     if (this.#beginning !== undefined) {
       const { index, term } = this.#beginning;
       this.#wal.stageReset(id, index, term, this.#tokenOf(term));
+      this.#resetPoint = this.points.newest.index;
     }
     const base = this.first - 1;
     const applied = Math.max(this.#read, base);
@@ -174,7 +183,8 @@ export class RecoveredCopy {
       last: this.last,
       applied,
     };
-    return { start, staged, checkpoint: Math.max(this.#checkpoint, base) };
+    const checkpoint = Math.max(this.#checkpoint, base);
+    return { start, staged, checkpoint, resetPoint: this.#resetPoint };
   }
 
   /** The term of an entry of the log. */

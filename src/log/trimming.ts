@@ -2,8 +2,9 @@
  * What of a copy's log may go: what its newest checkpoint holds, but for what other copies still need (DESIGN §9: of a group with a witness nothing goes that a full
  * copy does not hold).
  *
- * A copy with a state has its configuration in its checkpoint. A witness has none, so its configuration stands beside the reset that its log begins with, and
- * no entry that changes it goes before a new reset says the same. That reset and the entries that stay go into one batch of the WAL, which is on disk whole
+ * A copy with a state has its configuration in its checkpoint. One that runs as a witness has none, also when its configuration does not name it as a
+ * witness any more, because it was removed; so its configuration stands beside the reset that its log begins with, and no entry that changes it goes before a
+ * new reset says the same. That reset and the entries that stay go into one batch of the WAL, which is on disk whole
  * or not at all; while they are too many the trim waits.
  */
 import { must } from "../base/assert.ts";
@@ -26,15 +27,23 @@ export class Trimming {
   readonly #group: number;
   readonly #replica: ReplicaId;
   readonly #rewrittenMaxBytes: number;
+  readonly #keepsState: boolean | undefined;
   #checkpoint: Position = 0;
   #token: Uint8Array = Buffer.alloc(0);
   /** The configuration that stands beside the reset is the one after this entry. */
   #resetPoint: Index = 0;
 
-  constructor(parts: { wal: Wal; group: number; replica: ReplicaId; entryMaxBytes: number }) {
+  constructor(parts: {
+    wal: Wal;
+    group: number;
+    replica: ReplicaId;
+    entryMaxBytes: number;
+    keepsState: boolean | undefined;
+  }) {
     this.#wal = parts.wal;
     this.#group = parts.group;
     this.#replica = parts.replica;
+    this.#keepsState = parts.keepsState;
     this.#rewrittenMaxBytes = Math.min(rewrittenMaxBytes, parts.entryMaxBytes);
   }
 
@@ -59,7 +68,7 @@ export class Trimming {
     if (term === undefined) return;
     this.#checkpoint = position;
     this.#token = this.tokenAt(position, term, points);
-    if (raft.isWitness || position === 0) return;
+    if (!this.#hasState(raft) || position === 0) return;
     const { configuration, index } = points.at(position);
     raft.snapshotAvailable({ index: position, term, configuration, configurationIndex: index });
   }
@@ -73,13 +82,18 @@ export class Trimming {
     if (upTo <= raft.baseIndex) return "nothing";
     const term = must(raft.termAt(upTo));
     let staged: "trim" | "entries" = "trim";
-    if (raft.isWitness && points.at(upTo).index > this.#resetPoint) {
+    if (!this.#hasState(raft) && points.at(upTo).index > this.#resetPoint) {
       if (!settled || !this.#rewrite(raft, upTo, term, points)) return "nothing";
       staged = "entries";
     } else this.#wal.stageTrim(this.#group, upTo, term);
     raft.compact(upTo);
     points.dropBelow(Math.min(upTo, this.#checkpoint));
     return staged;
+  }
+
+  /** A witness that a configuration no longer names, because it was removed, has no state all the same. */
+  #hasState(raft: Raft): boolean {
+    return this.#keepsState ?? !raft.isWitness;
   }
 
   /** Returns whether it could be done. */

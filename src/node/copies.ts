@@ -210,7 +210,7 @@ export class Copies {
   #open(id: number): void {
     const { plans, logs, shared } = this.#parts;
     const plan = plans[id];
-    const log = plan === undefined ? undefined : logs.open(id, plan.bootstrap);
+    const log = plan === undefined ? undefined : logs.open(id, plan.bootstrap, !plan.witness);
     this.groups[id] = log?.group;
     this.#logs[id] = plan?.witness === true ? undefined : log;
     if (plan?.witness === true)

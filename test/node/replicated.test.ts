@@ -228,23 +228,18 @@ suite("two full copies and a witness (DESIGN §9)", () => {
     await cluster.stop();
   });
 
-  test("the witness knows who takes part although it trims the change that it found in its log when it started", async () => {
+  test("a witness that was removed still knows it after a restart, although it trims that change and has no checkpoint", async () => {
     const cluster = await Cluster.open({ witness: 2 });
     const witness = must(cluster.hosts[2]);
-    const leader = await cluster.leader();
-    const other = must(cluster.hosts.find((host) => host !== leader && host !== witness));
-    const { replica } = must(other.node.groups[0]);
-    const changes = [{ kind: changeKinds.remove, replica }];
-    const group = must(leader.node.groups[0]);
-    await cluster.clock.drive(group.propose({ transition: "implicit", changes }));
+    const { replica } = must(witness.node.groups[0]);
     for (let i = 0; i < 10; i++) await cluster.ask(set(i));
-    await cluster.run(500);
-    await witness.die();
-    await witness.start();
+    const changes = [{ kind: changeKinds.remove, replica }];
+    const group = must((await cluster.leader()).node.groups[0]);
+    await cluster.clock.drive(group.propose({ transition: "implicit", changes }));
     await cluster.run(500);
     const changed = membersOf(witness);
     for (const round of [1, 2, 3]) {
-      for (const host of [leader, witness]) await cluster.clock.drive(host.node.checkpoint());
+      for (const host of cluster.hosts) await cluster.clock.drive(host.node.checkpoint());
       await cluster.ask(set(20 + round));
       await cluster.run(500);
     }
