@@ -71,7 +71,7 @@ const planted: readonly Planted[] = [
     finds: ["2: floor", "3: floor", "4: floor"],
   },
   {
-    title: "the client imports base, protocol and placement only",
+    title: "the client imports base, protocol, placement and patch only",
     path: "src/client/a.ts",
     text: `/** A. */\nimport { a } from "../protocol/a.ts";\nimport { b } from "../raft/b.ts";\nexport const c = [a, b];\n`,
     finds: ["3: floor"],

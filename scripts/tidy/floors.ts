@@ -24,7 +24,7 @@ const floors: Readonly<Record<string, number>> = {
 
 /** Folders that may import less than their floor allows. The client runs in browsers. */
 const narrow: Readonly<Record<string, readonly string[]>> = {
-  client: ["base", "protocol", "placement"],
+  client: ["base", "protocol", "placement", "patch"],
 };
 
 /** src/index.ts and src/browser.ts, the users' doors, and simulator/ stand on the node. */
