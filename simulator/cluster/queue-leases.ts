@@ -164,6 +164,8 @@ function checkHandedOn(facts: QueueFacts, task: Task, first: Delivery, second: D
   }
   const nack = own.find(({ verb, verdict }) => verb === "queue.nack" && verdict === "done");
   if (nack !== undefined) {
+    // It was its last delivery: it died, was revived, and is counted anew.
+    if (facts.revived.has(task.queue.name) && second.deliveries <= first.deliveries) return;
     const from = Math.max(first.atMs, earliest(facts, nack));
     if (second.atMs >= from + nack.delayMs) return;
     throw new SimulationError(
