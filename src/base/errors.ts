@@ -197,6 +197,55 @@ const table = {
     retryable: false,
     meaning: "The kind of sessions was taken out of the configuration: there are no new ones.",
   },
+  // Documents
+  BADDOCUMENTNAME: {
+    status: 400,
+    retryable: false,
+    meaning: "A document's name is 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
+  },
+  NODOCUMENT: {
+    status: 404,
+    retryable: false,
+    meaning: "There is no document of this name. The first patch makes it.",
+  },
+  BADPATCH: {
+    status: 400,
+    retryable: false,
+    meaning: "It is not a JSON Patch (RFC 6902); the text names the operation and what is wrong.",
+  },
+  PATCHFAILED: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "An operation of the patch fails at the present state of the document; nothing was changed.",
+  },
+  HASHCONFLICT: {
+    status: 412,
+    retryable: false,
+    meaning: "The document is not the one that the request was made for. Read it again.",
+  },
+  DOCUMENTDAMAGED: {
+    status: 500,
+    retryable: false,
+    meaning:
+      "The files of this document are damaged; the text names which and where. Nothing of them was changed, and all other documents work.",
+  },
+  HISTORYTRIMMED: {
+    status: 410,
+    retryable: false,
+    meaning: "The history of the document does not reach back so far: it was given up by choice.",
+  },
+  NOMEMBER: {
+    status: 404,
+    retryable: false,
+    meaning: "No node of this name takes part in the document.",
+  },
+  SOURCECONFLICT: {
+    status: 409,
+    retryable: false,
+    meaning:
+      "Two nodes write under one name, or two transactions have one Id. Give one of the nodes another name.",
+  },
   // Request ids (DESIGN: once)
   REQUESTAHEAD: {
     status: 400,

@@ -82,6 +82,54 @@ export const limits = {
   /** Shortest silence that a kind may ask for. */
   silenceMinMs: 1_000,
 
+  // Documents
+  /** Longest name of a document. */
+  documentNameMaxBytes: 128,
+  /** Documents of one node; over it OVERLOADED. */
+  documentsMaxCount: 10_000,
+  /** Largest document, as canonical text; an operation that makes it larger fails, on all nodes alike. */
+  documentMaxBytes: 16_777_216,
+  /** Largest patch. */
+  documentPatchMaxBytes: 1_048_576,
+  /** Operations of one patch. */
+  documentPatchMaxOperations: 10_000,
+  /** How deep a document may nest. */
+  documentDepthMaxCount: 256,
+  /** Transactions of one document for which it is remembered how to undo them; what comes before them makes the document be folded anew. */
+  documentTailMaxCount: 200_000,
+  /** Operations in one change that watchers are told; a longer one becomes a snapshot. */
+  documentChangeMaxOperations: 1_000,
+  /** After so long without use a document leaves memory. */
+  documentIdleMs: 60_000,
+  /** How often nodes tell each other their clocks. */
+  documentHeartbeatMs: 1_000,
+  /** After so long without a word from a Truba node its link is closed. */
+  documentLinkSilenceMs: 10_000,
+  /** Sent on one link and not yet taken; over it nothing more is sent. */
+  documentLinkBufferMaxBytes: 1_048_576,
+  /** Transactions in one message between Truba nodes, but for its first one. */
+  documentBatchMaxBytes: 262_144,
+  /** Longest message that a node reads from another one; a longer one closes the link. */
+  documentMessageMaxBytes: 8_388_608,
+  /** Longest message that a plain peer reads; a longer one is not sent to it. */
+  documentPlainMaxBytes: 32_768,
+  /** Watchers of all documents of one node; over it OVERLOADED. */
+  documentWatchersMaxCount: 1_000,
+  /** Links of one node. */
+  documentLinksMaxCount: 256,
+  /** Truba nodes that a node knows as members of its documents. */
+  documentNodesMaxCount: 1_024,
+  /** How far ahead of the clock it is promised in the log that no transaction is made before it. */
+  documentClockReserveMs: 5_000,
+  /** What a node waits before it dials a peer again, at least. */
+  documentRedialMinMs: 250,
+  /** What a node waits before it dials a peer again, at most. */
+  documentRedialMaxMs: 30_000,
+  /** Transactions in one page of a document's history. */
+  documentHistoryMaxCount: 1_000,
+  /** Transactions of one source that are held back for one that is missing; over it they are dropped and asked for again. */
+  documentGapMaxCount: 10_000,
+
   // Protocol
   /** Arguments of one RESP command. */
   respArgumentsMaxCount: 8_192,
@@ -139,6 +187,10 @@ export const limits = {
   clientPendingMaxCount: 65_536,
   /** Requests of one client that have not left it; over it OVERLOADED. */
   clientPendingMaxBytes: 67_108_864,
+  /** Changes of a document that wait for a loop; over it they are dropped, and it is told a snapshot. */
+  clientDocumentPendingMaxCount: 1_024,
+  /** Bytes of these, about. */
+  clientDocumentPendingMaxBytes: 16_777_216,
   /** How long a client tries a request again unless its option says otherwise. */
   clientTimeoutMs: 30_000,
   /** What a client waits before its second attempt; twice as long before each one after it. */
