@@ -11,22 +11,38 @@ import type { Copies } from "./copies.ts";
 /** After a failed round: how long the next waits. */
 const retryAfterMs = 1_000;
 
+/** Whatever else keeps the log from being trimmed. */
+export interface CheckpointedGuest {
+  /** Resolves with whether all is durable. */
+  checkpoint(): Promise<boolean>;
+}
+
 export class CheckpointRounds {
   readonly #copies: Copies;
   readonly #wal: Wal;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #wake: () => void;
+  readonly #guest: () => CheckpointedGuest | undefined;
   #running: Promise<boolean> | undefined;
   #notBeforeMs = 0;
   #stopped = false;
 
-  constructor(parts: { copies: Copies; wal: Wal; clock: Clock; logger: Logger; wake: () => void }) {
+  constructor(parts: {
+    copies: Copies;
+    wal: Wal;
+    clock: Clock;
+    logger: Logger;
+    wake: () => void;
+    /** `undefined` until it has been opened. */
+    guest: () => CheckpointedGuest | undefined;
+  }) {
     this.#copies = parts.copies;
     this.#wal = parts.wal;
     this.#clock = parts.clock;
     this.#logger = parts.logger;
     this.#wake = parts.wake;
+    this.#guest = parts.guest;
     this.completedMs = parts.clock.wallMs();
   }
 
@@ -74,6 +90,8 @@ export class CheckpointRounds {
       this.#wake();
       await nextTurn(this.#clock);
     }
+    if (this.#stopped) return false;
+    if ((await this.#guest()?.checkpoint()) === false) durable = false;
     this.durable = durable;
     if (durable) {
       this.completed++;

@@ -31,6 +31,11 @@ export class NodeCondition {
     return this.#current;
   }
 
+  /** Why operations are refused; `undefined`: they are not. */
+  get refusal(): ErrorOutcome | undefined {
+    return refusals[this.#current];
+  }
+
   get diskFull(): boolean {
     return this.#diskFull;
   }

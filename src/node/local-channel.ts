@@ -1,8 +1,22 @@
 /** The channel to the node in this very process: requests go straight to it, without a connection in between. */
 import { type Clock, nextTurn } from "../base/clock.ts";
 import { TrubaError } from "../base/errors.ts";
-import type { CallOptions, Channel, Subscription, SubscriptionSink } from "../client/channel.ts";
+import type {
+  CallOptions,
+  Channel,
+  Subscription,
+  SubscriptionSink,
+  Watching,
+  WatchSink,
+} from "../client/channel.ts";
+import type { DocumentService } from "../documents/vocabulary.ts";
 import type { Owner } from "../machines/owner.ts";
+import type {
+  AnyDocumentRequest,
+  DocumentRequestOf,
+  DocumentResponseOf,
+  DocumentVerb,
+} from "../protocol/document-requests.ts";
 import type {
   AnyRequest,
   DeliveredSession,
@@ -11,17 +25,26 @@ import type {
   ResponseOf,
   Verb,
 } from "../protocol/requests.ts";
+import { callDocument } from "./document-call.ts";
 import type { Requests } from "./requests.ts";
 import type { TakeSubscription } from "./takes.ts";
 
 /** Calls after which the event loop gets a turn. */
 const turnCalls = 1_024;
 
+/** The node, as the channel to it sees it. */
+export interface LocalNode {
+  readonly requests: Requests;
+  readonly documents: DocumentService;
+}
+
 export class LocalChannel implements Channel {
   readonly #requests: Requests;
+  readonly #documents: DocumentService;
   readonly #clock: Clock;
   readonly #owner: Owner;
   readonly #subscriptions = new Set<TakeSubscription>();
+  readonly #watches = new Set<Watching>();
   /** Pops and takes that wait. */
   readonly #waiting = new Set<AbortController>();
   readonly #onClose: () => Promise<void>;
@@ -30,8 +53,9 @@ export class LocalChannel implements Channel {
   #closed = false;
 
   /** `onClose` ends what the channel is to: the node, if it was opened for it. */
-  constructor(requests: Requests, clock: Clock, onClose: () => Promise<void>) {
+  constructor({ requests, documents }: LocalNode, clock: Clock, onClose: () => Promise<void>) {
     this.#requests = requests;
+    this.#documents = documents;
     this.#clock = clock;
     this.#owner = requests.openOwner();
     this.#onClose = onClose;
@@ -99,6 +123,41 @@ export class LocalChannel implements Channel {
     return this.#keep(this.#requests.takes.sessions(request, this.#owner, sink));
   }
 
+  document<V extends DocumentVerb>(
+    verb: V,
+    request: DocumentRequestOf<V>,
+    options?: Pick<CallOptions, "signal">,
+  ): Promise<DocumentResponseOf<V>>;
+  async document(
+    verb: DocumentVerb,
+    request: object,
+    options: Pick<CallOptions, "signal"> = {},
+  ): Promise<object> {
+    this.#mustBeOpen();
+    const node = { documents: this.#documents, clock: this.#clock };
+    return callDocument(node, { verb, request } as AnyDocumentRequest, options.signal);
+  }
+
+  watch(document: string, sink: WatchSink): Watching {
+    this.#mustBeOpen();
+    const watch = this.#documents.watch(document, {
+      event: (event) => sink.items([event]),
+      // Whoever follows here bounds what waits for him by himself.
+      ready: () => true,
+      ended: (error) => {
+        this.#watches.delete(watch);
+        sink.ended(error);
+      },
+    });
+    this.#watches.add(watch);
+    return {
+      close: () => {
+        this.#watches.delete(watch);
+        watch.close();
+      },
+    };
+  }
+
   serverNowMs(): number {
     return this.#clock.wallMs();
   }
@@ -108,6 +167,7 @@ export class LocalChannel implements Channel {
     this.#closed = true;
     for (const waiting of this.#waiting) waiting.abort(closed());
     for (const subscription of this.#subscriptions) subscription.close();
+    for (const watch of this.#watches) watch.close();
     this.#requests.closeOwner(this.#owner);
     await this.#onClose();
   }

@@ -18,13 +18,26 @@ import {
 } from "./identity.ts";
 import { type CopyPlan, type Replication, soleCopy } from "./replication.ts";
 
+export interface DocumentOptions {
+  /** How many days the history of documents is kept once all members have it; absent: for ever. */
+  readonly historyDays?: number | undefined;
+}
+
 export interface NodeOptions extends BootstrapOptions {
   readonly dataDirectory: string;
   readonly walSegmentBytes?: number | undefined;
   /** The kinds of sessions; absent: those that the state has stay as they are. Throws BADCONFIG when they are not right. */
   readonly kinds?: readonly KindSettings[] | undefined;
+  readonly documents?: DocumentOptions | undefined;
   /** Absent: one node by itself, of every partition the only copy. */
   readonly replication?: Replication | undefined;
+}
+
+/** What a record of the log takes beside its entry, at most. */
+const recordExtraBytes = 1_024;
+
+function entryMaxBytesOf({ walSegmentBytes = limits.walSegmentBytes }: NodeOptions): number {
+  return Math.min(limits.raftEntryMaxBytes, walSegmentBytes / 2 - recordExtraBytes);
 }
 
 /** The log has failed, or disk space has become short or is there again. */
@@ -36,6 +49,10 @@ export interface OpenedDirectory {
   readonly lock: { release(): void };
   readonly wal: Wal;
   readonly disk: DiskCopies;
+  /** The largest entry of the log: two fit into a segment. */
+  readonly entryMaxBytes: number;
+  /** How long documents keep their history. */
+  readonly historyDays: number | undefined;
   /** The copies that may be opened, by partition. */
   readonly plans: readonly (CopyPlan | undefined)[];
   /** Told what happens to the disk, and at once what has happened already. One listener. */
@@ -116,7 +133,9 @@ export async function openDirectory(
       });
     }
     const watch = events.watch.bind(events);
-    return { path, identity, lock, wal, disk, plans, watch, abandon };
+    const entryMaxBytes = entryMaxBytesOf(options);
+    const historyDays = options.documents?.historyDays;
+    return { path, identity, lock, wal, disk, entryMaxBytes, historyDays, plans, watch, abandon };
   } catch (error) {
     await abandon();
     throw error;

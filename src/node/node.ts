@@ -10,6 +10,7 @@ import type { Environment } from "../base/environment.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { randomSafeInteger } from "../base/random.ts";
+import type { Documents } from "../documents/documents.ts";
 import type { RaftGroup } from "../log/raft-group.ts";
 import { RaftLogs } from "../log/raft-logs.ts";
 import { ConfirmHealth } from "../partition/confirm-health.ts";
@@ -27,6 +28,7 @@ import { CheckpointRounds } from "./checkpoint-rounds.ts";
 import { type Condition, NodeCondition } from "./condition.ts";
 import { Copies, CopyDamage } from "./copies.ts";
 import type { Identity } from "./identity.ts";
+import { openDocuments, refusalOf } from "./node-documents.ts";
 import { type NodeOptions, type OpenedDirectory, openDirectory } from "./node-start.ts";
 import type { CopyPlan, RetiredCopy } from "./replication.ts";
 import { Requests } from "./requests.ts";
@@ -34,9 +36,6 @@ import { type TurningNode, Turns } from "./turns.ts";
 
 export type { NodeOptions } from "./node-start.ts";
 export type { CopyPlan, RetiredCopy } from "./replication.ts";
-
-/** What a record of the log takes beside its entry, at most. */
-const recordExtraBytes = 1_024;
 
 export class Node {
   readonly identity: Identity;
@@ -57,6 +56,7 @@ export class Node {
   readonly #turns: Turns;
   readonly #rounds: CheckpointRounds;
   readonly #condition: NodeCondition;
+  #documents: Documents | undefined;
   #turnEnded: () => void = () => {};
   #fatal: (error: Error) => void = () => {};
   #failure: Error | undefined;
@@ -76,13 +76,14 @@ export class Node {
     this.run = randomSafeInteger(random);
     this.#condition = new NodeCondition(logger, (refusal) => {
       for (const partition of this.partitions) partition.refusal = refusal;
+      if (this.#documents !== undefined) this.#documents.refusal = refusalOf(refusal);
     });
     const health = new ConfirmHealth((error) => this.fail(error));
     const wake = (): void => this.#turns.wake();
-    const segmentBytes = options.walSegmentBytes ?? limits.walSegmentBytes;
+    const guest = (): Documents | undefined => this.#documents;
     this.#logs = new RaftLogs({
       wal,
-      entryMaxBytes: Math.min(limits.raftEntryMaxBytes, segmentBytes / 2 - recordExtraBytes),
+      entryMaxBytes: directory.entryMaxBytes,
       random,
       sender: replication?.sender,
       onFlushed: wake,
@@ -114,8 +115,9 @@ export class Node {
       copies: this.#copies,
       health,
       node: Node.#seenByTurns(this),
+      guest,
     });
-    this.#rounds = new CheckpointRounds({ copies: this.#copies, wal, clock, logger, wake });
+    this.#rounds = new CheckpointRounds({ copies: this.#copies, wal, clock, logger, wake, guest });
     const { nodeId } = this.identity;
     const { run } = this;
     const partitions = (): readonly Partition[] => this.partitions;
@@ -175,6 +177,11 @@ export class Node {
     return this.#copies.groups;
   }
 
+  /** The documents, which are not partitioned: this node writes them by itself. */
+  get documents(): Documents {
+    return must(this.#documents, "the node has not been opened");
+  }
+
   /** The partition that owns a slot. */
   partitionOf(slot: number): Partition {
     return must(this.partitions[partitionOfSlot(slot, this.partitions.length)]);
@@ -209,7 +216,9 @@ export class Node {
       retryAfterMs: 1_000,
     });
     for (const partition of this.partitions) partition.refuseTakers(stopping);
-    while (this.#failure === undefined && this.partitions.some((partition) => !partition.idle)) {
+    const isIdle = (): boolean =>
+      this.partitions.every((partition) => partition.idle) && this.#documents?.idle !== false;
+    while (this.#failure === undefined && !isIdle()) {
       // A write that waits for space would wait for ever: `stop` gives it up.
       if (this.#condition.diskFull && this.#logs.busy) return;
       this.#turns.wake();
@@ -224,11 +233,15 @@ export class Node {
     for (const partition of this.partitions) partition.stop();
     this.#condition.stop();
     try {
+      this.#documents?.stopCheckpoints();
       await this.#rounds.stop();
       await this.wal.close();
-      if (this.#failure === undefined)
+      if (this.#failure === undefined) {
         for (const partition of this.partitions) partition.applyConfirmed(Infinity);
+        this.#documents?.confirm();
+      }
       for (const partition of this.partitions) partition.fail();
+      this.#documents?.fail(new Error("the node has stopped"));
       // Ends what waits for it: a copy that is being changed is found by the next start.
       this.#logs.fail(new Error("the node has stopped"));
       await this.#copies.settled();
@@ -294,6 +307,7 @@ export class Node {
     this.#condition.stop();
     this.#logs.fail(error);
     for (const partition of this.partitions) partition.fail();
+    this.#documents?.fail(error);
     // A state that may be wrong must not become a checkpoint.
     void this.#rounds.stop();
     this.#environment.clock.soon(() => {
@@ -323,6 +337,9 @@ export class Node {
     for (const partition of this.partitions) await this.#replay(partition);
     this.#logs.start();
     if (!this.#replicated) await this.#lead();
+    const wake = (): void => this.#turns.wake();
+    this.#documents = await openDocuments(this.#environment, this.#directory, wake);
+    this.#documents.refusal = refusalOf(this.#condition.refusal);
     // Before the first turn, and so before the first checkpoint.
     await this.#directory.disk.removeLeftovers();
     this.#turns.begin(this.#replicated);

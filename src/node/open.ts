@@ -84,7 +84,7 @@ export async function open(where: string | MemoryOptions, given: OpenOptions = {
         kinds: options.sessions?.map(kindOf),
       },
     );
-    const channel = new LocalChannel(node.requests, clock, async () => {
+    const channel = new LocalChannel(node, clock, async () => {
       await node.drain();
       await node.stop();
       hold?.release();

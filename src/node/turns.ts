@@ -24,6 +24,18 @@ export interface TurningNode {
   turnEnded(): void;
 }
 
+/** What else the node's turns serve: it gathers for the same log, and hears when that is durable. */
+export interface Guest {
+  /** There is something that {@link seal} would stage. */
+  readonly gathered: boolean;
+  /** Nothing is in hand. */
+  readonly idle: boolean;
+  /** Stages what has gathered; called while the log is not busy. */
+  seal(): void;
+  /** Looks what has become durable; called in every turn. */
+  confirm(): void;
+}
+
 export class Turns {
   readonly #clock: Clock;
   readonly #logs: RaftLogs;
@@ -31,6 +43,7 @@ export class Turns {
   readonly #copies: Copies;
   readonly #health: ConfirmHealth;
   readonly #node: TurningNode;
+  readonly #guest: () => Guest | undefined;
   /** No turn before {@link begin}. */
   #asked = true;
   readonly #timers = new Map<"second" | "tick", Timer>();
@@ -43,6 +56,8 @@ export class Turns {
     copies: Copies;
     health: ConfirmHealth;
     node: TurningNode;
+    /** `undefined` until it has been opened. */
+    guest: () => Guest | undefined;
   }) {
     this.#clock = parts.clock;
     this.#logs = parts.logs;
@@ -50,6 +65,7 @@ export class Turns {
     this.#copies = parts.copies;
     this.#health = parts.health;
     this.#node = parts.node;
+    this.#guest = parts.guest;
     this.#confirmedMs = parts.clock.monotonicMs();
   }
 
@@ -79,9 +95,12 @@ export class Turns {
   #turn(): void {
     if (this.#node.ended) return;
     const { partitions, witnesses } = this.#copies;
+    const guest = this.#guest();
     try {
-      if (!this.#logs.busy)
+      if (!this.#logs.busy) {
         for (const partition of partitions) if (partition.gathered) partition.seal();
+        if (guest?.gathered === true) guest.seal();
+      }
       if (this.#logs.ready) {
         // What a fast disk confirms within this call is applied below, in this same turn.
         this.#asked = true;
@@ -89,6 +108,7 @@ export class Turns {
         this.#asked = false;
       }
       if (this.#node.ended) return;
+      guest?.confirm();
       const deadline = this.#clock.monotonicMs() + limits.applyTurnMaxMs;
       for (const partition of partitions) if (!partition.applyConfirmed(deadline)) this.wake();
       for (const witness of witnesses.values()) if (!witness.consume()) this.wake();
