@@ -56,7 +56,8 @@ function effective({ values, sources, sections }: LoadedConfiguration): Effectiv
 function valueText(value: Configuration[keyof Configuration]): string {
   if (value === undefined) return "-";
   if (typeof value !== "object") return String(value);
-  return "host" in value ? addressText(value) : value.join(",");
+  if ("host" in value) return addressText(value);
+  return value.map((one) => (typeof one === "string" ? one : one.text)).join(",");
 }
 
 function effectiveText(loaded: LoadedConfiguration): string {

@@ -1,4 +1,4 @@
-/** The sections of truba.yaml, which no flag and no variable can give: tokens, and kinds of sessions. Every problem is told with its line; a value that may be a secret is not. */
+/** The sections of truba.yaml, which no flag and no variable can give: tokens, kinds of sessions, documents. Every problem is told with its line; a value that may be a secret is not. */
 import { limits } from "../base/limits.ts";
 import { kindDefaults, kindNumberMax } from "../machines/sessions/kinds.ts";
 import type { KindSettings } from "../machines/sessions/kinds.ts";
@@ -8,17 +8,27 @@ import type { FileNode, FileSetting } from "./configuration-file.ts";
 import { shown } from "../base/shown-value.ts";
 import { suggestion } from "./configuration-problem.ts";
 import type { Problem } from "./configuration-problem.ts";
-import { choice, listedName, seconds, sha256, whole } from "./value-kinds.ts";
+import type { NamedFile } from "./tls-files.ts";
+import { choice, listedName, path, peerAddress, seconds, sha256, whole } from "./value-kinds.ts";
 import type { ValueKind } from "./value-kinds.ts";
 
 export interface Sections {
   readonly tokens: readonly TokenSettings[];
   /** `undefined`: the file does not speak of them, and the kinds that the cluster knows stay as they are. */
   readonly sessions: readonly KindSettings[] | undefined;
+  /** `undefined`: the file does not speak of them. */
+  readonly documents: DocumentSettings | undefined;
+}
+
+export interface DocumentSettings {
+  /** As they were written, and where; `undefined`: none are named here. */
+  readonly peers: { readonly text: string; readonly source: string } | undefined;
+  /** What holds the secret of the token that peers are shown. */
+  readonly peerTokenFile: NamedFile | undefined;
 }
 
 /** The names of the sections in the file. */
-export const sectionNames = ["tokens", "sessions"] as const;
+export const sectionNames = ["tokens", "sessions", "documents"] as const;
 
 /** A part of one entry: what it may be, and what it is if it is not there. */
 interface Part<Value> extends ValueKind<Value> {
@@ -64,16 +74,20 @@ const kindParts = {
   },
 } as const;
 
+const tokenFile = path();
+
 /** Reads the sections among the settings of the file; `problems` gets what is wrong with them. */
 export function readSections(settings: readonly FileSetting[], problems: Problem[]): Sections {
   const reader = new SectionReader(problems);
   let tokens: readonly TokenSettings[] = [];
   let sessions: readonly KindSettings[] | undefined;
+  let documents: DocumentSettings | undefined;
   for (const { key, value } of settings) {
     if (key === "tokens") tokens = reader.tokens(value);
     else if (key === "sessions") sessions = reader.sessions(value);
+    else if (key === "documents") documents = reader.documents(value);
   }
-  return { tokens, sessions };
+  return { tokens, sessions, documents };
 }
 
 class SectionReader {
@@ -146,6 +160,46 @@ class SectionReader {
       });
     }
     return kinds;
+  }
+
+  documents(section: FileNode): DocumentSettings | undefined {
+    if (isEmpty(section)) return undefined;
+    if (section.kind !== "map") {
+      this.#refuse(section, "documents must be lines of NAME: VALUE");
+      return undefined;
+    }
+    let peers: DocumentSettings["peers"];
+    let peerTokenFile: NamedFile | undefined;
+    for (const { key, value, source } of section.settings) {
+      if (key === "peers") peers = this.#peers(value);
+      else if (key === "peer-token-file") {
+        const given = value.kind === "plain" ? tokenFile.schema.safeParse(value.text) : undefined;
+        if (given?.success === true) peerTokenFile = { path: given.data, source };
+        else this.#refuse(value, `${key} ${whatIs(value, tokenFile)} must be ${tokenFile.range}`);
+      } else {
+        const hint = suggestion(key, ["peers", "peer-token-file"]);
+        this.#problems.push({ source, text: `documents has no setting ${shown(key)}${hint}` });
+      }
+    }
+    return { peers, peerTokenFile };
+  }
+
+  #peers(list: FileNode): DocumentSettings["peers"] {
+    if (isEmpty(list)) return undefined;
+    if (list.kind !== "list") {
+      this.#refuse(list, "peers of documents must be a list, one peer in a line");
+      return undefined;
+    }
+    const one = peerAddress();
+    const texts: string[] = [];
+    const before = this.#problems.length;
+    for (const item of list.items) {
+      const sound = item.kind === "plain" && one.schema.safeParse(item.text).success;
+      if (sound) texts.push(item.text);
+      else this.#refuse(item, `a peer ${whatIs(item, one)} must be ${one.range}`);
+    }
+    if (texts.length === 0 || this.#problems.length > before) return undefined;
+    return { text: texts.join(","), source: list.source };
   }
 
   /** One entry of a section; `undefined` if something is wrong with it. */

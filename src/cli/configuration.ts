@@ -15,6 +15,7 @@ import type { Sections } from "./configuration-sections.ts";
 import { environmentNameOf, keyOf, optionNames, options } from "./options.ts";
 import type { Configuration, OptionName } from "./options.ts";
 import { tokenVariable } from "./reach.ts";
+import { readPeerToken } from "./peer-token.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { NamedFile } from "./tls-files.ts";
 
@@ -46,6 +47,8 @@ export interface LoadedConfiguration {
   readonly sections: Sections;
   /** `undefined`: no TLS. */
   readonly tls: TlsFiles | undefined;
+  /** What peers of documents are shown; `undefined`: nothing. */
+  readonly peerToken: string | undefined;
   /** In the order file, environment, flags, and what does not fit together last. */
   readonly problems: readonly Problem[];
   /** Where each value comes from: `default`, `truba.yaml:12`, `TRUBA_PARTITIONS`, `--partitions`. */
@@ -67,10 +70,13 @@ export function loadConfiguration(given: ConfigurationSources): LoadedConfigurat
   layers.problems.push(...unplacedProblems(given.unplaced ?? []));
   checkReach(layers, sections);
   const tls = loadTls(layers, given.files);
+  const tokenFile = sections.documents?.peerTokenFile;
+  const peerToken = tokenFile && readPeerToken(given.files, tokenFile, layers.problems);
   return {
     values: layers.problems.length === 0 ? layers.all() : undefined,
     sections,
     tls,
+    peerToken,
     problems: layers.problems,
     sources: layers.sources,
   };
@@ -141,7 +147,10 @@ function readFile(
       layers.problems.push({ source, text });
     }
   }
-  return readSections(sections, layers.problems);
+  const read = readSections(sections, layers.problems);
+  const peers = read.documents?.peers;
+  if (peers !== undefined) layers.set("documentPeers", peers.text, peers.source);
+  return read;
 }
 
 function readEnvironment(layers: Layers, environment: ConfigurationSources["environment"]): void {

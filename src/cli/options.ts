@@ -15,6 +15,7 @@ import {
   machineName,
   origins,
   path,
+  peerAddresses,
   whole,
 } from "./value-kinds.ts";
 import type { ValueKind } from "./value-kinds.ts";
@@ -135,6 +136,15 @@ export const options = {
     argument: "NAME",
     default: undefined,
     help: "name of this node; without it, one is made once and kept",
+  },
+  documentPeers: {
+    ...common,
+    ...peerAddresses(),
+    argument: "PEERS",
+    default: undefined,
+    help: "nodes to exchange documents with, as HOST:PORT of their HTTP ports, separated by commas",
+    // The file has them in its section, one in a line.
+    inFile: false,
   },
   logLevel: {
     ...common,

@@ -15,6 +15,7 @@ import { NodeNetwork } from "../base/node-network.ts";
 import { NodeTls } from "../base/node-tls.ts";
 import { SystemClock } from "../base/system-clock.ts";
 import { SystemRandom } from "../base/system-random.ts";
+import type { Links } from "../documents/links/links.ts";
 import { Node } from "../node/node.ts";
 import { Access } from "../server/access.ts";
 import { ClientPort } from "../server/client-port.ts";
@@ -27,6 +28,7 @@ import { systemConfigurationFiles } from "./configuration-file.ts";
 import { problemsText } from "./configuration-problem.ts";
 import { badConfigurationExitCode, loadConfiguration } from "./configuration.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
+import { documentLinks } from "./document-links.ts";
 import { createLogger } from "./log.ts";
 import type { Configuration } from "./options.ts";
 import { processFacts } from "./process-facts.ts";
@@ -46,6 +48,7 @@ interface Running {
   readonly port: ClientPort;
   /** `undefined`: switched off. */
   readonly http: HttpPort | undefined;
+  readonly links: Links;
   /** Writes can no longer be made durable: however the process ends, its exit code must say so. */
   failed: boolean;
 }
@@ -106,7 +109,7 @@ async function serve(parts: {
 }): Promise<void> {
   const { node, environment, values, loaded, version } = parts;
   const { clock, logger, network } = environment;
-  const { tls, sections } = loaded;
+  const { tls, sections, peerToken } = loaded;
   const advertised = { ...(values.advertise ?? values.listen) };
   const access = new Access(sections.tokens);
   const shared = { node, clock, logger, advertised, version, access };
@@ -115,21 +118,27 @@ async function serve(parts: {
   const port = new ClientPort(context, new CommandIndex(commandTable()), encryption);
   const origins = values.httpOrigins ?? [];
   const freeBytes = (): number => environment.files.freeBytesSync(values.data);
+  const peers = values.documentPeers;
+  const { links, upgrades } = documentLinks({ node, environment, peers, token: peerToken, tls });
   const http =
-    values.http === "off" ? undefined : new HttpPort({ context, access, tls, origins, freeBytes });
+    values.http === "off"
+      ? undefined
+      : new HttpPort({ context, access, tls, origins, upgrades, freeBytes });
   warnOfExposure(logger, values, loaded);
   let address: Address;
   let httpAddress: Address | undefined;
+  links.start();
   try {
     address = await port.listen(network, values.listen);
     if (advertised.port === 0) advertised.port = address.port;
     if (values.http !== "off") httpAddress = await http?.listen(values.http).catch(withHttpHint);
   } catch (error) {
+    links.stop();
     await port.close();
     await node.stop();
     throw error;
   }
-  const running: Running = { node, port, http, failed: false };
+  const running: Running = { node, port, http, links, failed: false };
   node.onFatal((error) => {
     running.failed = true;
     process.stderr.write(`truba: emergency stop: ${errorText(error)}\n`);
@@ -216,8 +225,9 @@ function stopOnSignals(running: Running, logger: Logger, timeoutMs: number): voi
 }
 
 async function stopInOrder(running: Running, logger: Logger): Promise<void> {
-  const { node, port, http } = running;
+  const { node, port, http, links } = running;
   try {
+    links.stop();
     await port.close();
     // HTTP too accepts no more from now on; its last answers are waited for beside the node's drain.
     await Promise.all([http?.close(), node.drain()]);

@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { limits } from "../base/limits.ts";
 import type { Address } from "../base/network.ts";
+import type { PeerAddress } from "../documents/links/message-link.ts";
 import { parseAddress } from "./address.ts";
+import { parsePeerAddress } from "./peer-addresses.ts";
 
 export interface ValueKind<Value = unknown> {
   /** Text to value; refuses what is not in range. */
@@ -148,6 +150,26 @@ export function listedName({ maxBytes }: { maxBytes: number }) {
     schema: fromText((given) => {
       if (!/^[!-+\--~]+$/.test(given)) return undefined;
       return within(given, maxBytes) ? given : undefined;
+    }),
+  };
+}
+
+const peerForms = "HOST:PORT, or HOST:PORT/d/NAME for one document, with wss:// before it for TLS";
+
+/** A node to exchange documents with. */
+export function peerAddress() {
+  return { range: peerForms, schema: fromText(parsePeerAddress) };
+}
+
+/** Nodes to exchange documents with. */
+export function peerAddresses() {
+  return {
+    range: `1 to ${limits.documentLinksMaxCount} peers, each once, separated by commas: ${peerForms}`,
+    schema: fromText((given): readonly PeerAddress[] | undefined => {
+      const texts = given.split(",").map((one) => one.trim());
+      const peers = texts.map(parsePeerAddress).filter((one) => one !== undefined);
+      const sound = peers.length === texts.length && peers.length <= limits.documentLinksMaxCount;
+      return sound && new Set(texts).size === texts.length ? peers : undefined;
     }),
   };
 }
