@@ -5,6 +5,8 @@
  *   what a page embeds, they tell in `Sec-Fetch-Site` whether it is another one.
  * - A page can make its own name point at this machine (DNS rebinding), and is then of the same origin as the node. So a node that listens on loopback answers only to
  *   names that nobody else can have: loopback names, addresses, and the one that it advertises.
+ * - The course exercise wants its addresses open to pages of any origin, files on disk among them. They are where the node listens on loopback and has no tokens, and
+ *   nowhere else: who can reach such a node runs on this machine.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
@@ -42,8 +44,14 @@ export class Admittance {
     );
   }
 
-  /** Throws Refusal BADORIGIN if a page of an origin that is neither the node's nor allowed asks. */
-  checkOrigin(headers: IncomingHttpHeaders, secure: boolean): void {
+  /** Whether pages of any origin may use the exercise's addresses. */
+  get openToPages(): boolean {
+    return this.#parts.listensOnLoopback && !this.#parts.access.required;
+  }
+
+  /** Throws Refusal BADORIGIN if a page of an origin that is neither the node's nor allowed asks; `exercise`: for one of the exercise's addresses. */
+  checkOrigin(headers: IncomingHttpHeaders, secure: boolean, exercise = false): void {
+    if (exercise && this.openToPages) return;
     const { origin, "sec-fetch-site": site } = headers;
     if (origin === undefined) {
       if (site === undefined || site === "same-origin" || site === "none") return;
@@ -59,9 +67,9 @@ export class Admittance {
     );
   }
 
-  /** Whether the configuration names the origin. */
-  allowsOrigin(origin: string): boolean {
-    return this.#origins.has(origin.toLowerCase());
+  /** Whether the configuration names the origin, or the address is one of the exercise's and open to all. */
+  allowsOrigin(origin: string, exercise = false): boolean {
+    return (exercise && this.openToPages) || this.#origins.has(origin.toLowerCase());
   }
 
   /** What the request may do. Throws Refusal NOAUTH, WRONGPASS or NOPERM. */
@@ -78,9 +86,20 @@ export class Admittance {
     );
   }
 
-  #tokenGrant({ authorization }: IncomingHttpHeaders): Grant {
+  /** What a node may do that wants to link itself to this one. Throws Refusal NOAUTH, WRONGPASS or NOPERM. */
+  peerGrant(headers: IncomingHttpHeaders): Grant {
+    const given = this.#tokenGrant(headers);
+    if (given.role === "peer" || allows(given, "admin")) return given;
+    throw new Refusal(
+      "NOPERM",
+      `the token ${JSON.stringify(given.name)} has the role ${given.role}; links between nodes take peer`,
+    );
+  }
+
+  #tokenGrant(headers: IncomingHttpHeaders): Grant {
     const { access } = this.#parts;
     if (access.unasked !== undefined) return access.unasked;
+    const { authorization = offeredToken(headers) } = headers;
     if (authorization === undefined)
       throw new Refusal("NOAUTH", "the node wants a token: Authorization: Bearer TOKEN", {
         headers: { "www-authenticate": "Bearer" },
@@ -111,6 +130,19 @@ export class Admittance {
 }
 
 const publicGrant: Grant = { name: "default", role: "read" };
+
+/**
+ * A page can send no header with a WebSocket, but names of subprotocols. It offers `truba`, which is the one that is taken, and after it `truba.bearer.` with the token in base64url. Unlike
+ * in the address, it does not get into logs there.
+ */
+function offeredToken(headers: IncomingHttpHeaders): string | undefined {
+  const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
+  const token = offered.find((name) => name.startsWith(tokenProtocol));
+  if (token === undefined || offered[0] !== "truba") return undefined;
+  return `Bearer ${Buffer.from(token.slice(tokenProtocol.length), "base64url").toString("latin1")}`;
+}
+
+const tokenProtocol = "truba.bearer.";
 
 /** Without the port, in small letters; an IPv6 address without its brackets. */
 function hostName(host: string): string {

@@ -2,7 +2,7 @@
  * Bodies of requests, read with a bound on each and on all together, and JSON out of them.
  *
  * A content type is JSON if it is exactly `application/json`, or that with `charset=utf-8`: whoever reads it more freely can be made to take for JSON what a page of
- * another origin may send without being asked.
+ * another origin may send without being asked. The same goes for JSON Patch.
  */
 import type { IncomingMessage } from "node:http";
 import { TrubaError, errorText } from "../../base/errors.ts";
@@ -11,10 +11,20 @@ import type { ServerContext } from "../server-context.ts";
 import { Refusal } from "./problem.ts";
 import type { RouteBody } from "./route.ts";
 
-const json = /^application\/json(?: *; *charset=(?:utf-8|"utf-8"))? *$/i;
+/** RFC 6902 §6. */
+export const patchMediaType = "application/json-patch+json";
+
+/** What PATCH takes is told where it was something else, and with the document (RFC 5789 §3.1). */
+export const acceptPatch = { "accept-patch": patchMediaType } as const;
+
+const mediaTypeForm = /^([\w.+-]+\/[\w.+-]+)(?: *; *charset=(?:utf-8|"utf-8"))? *$/i;
 
 export function isJson(contentType: string | undefined): boolean {
-  return contentType !== undefined && json.test(contentType);
+  return isMediaType(contentType, "application/json");
+}
+
+function isMediaType(contentType: string | undefined, wanted: string): boolean {
+  return mediaTypeForm.exec(contentType ?? "")?.[1]?.toLowerCase() === wanted;
 }
 
 /** Refuses a body by its headers, before any of it is read. Throws TrubaError BADCONTENTTYPE or TOOLARGE. */
@@ -34,12 +44,20 @@ export function checkBodyHeaders(request: IncomingMessage, route: RouteBody | un
     // A body that nobody asked for is of no use, and is not read.
     return;
   }
-  if (route.raw === undefined && !isJson(type))
-    throw new TrubaError(
+  const wanted = route.raw === undefined ? "application/json" : route.mediaType;
+  if (wanted !== undefined && !isMediaType(type, wanted))
+    throw new Refusal(
       "BADCONTENTTYPE",
-      `the content type is ${type === undefined ? "missing" : JSON.stringify(type)}; it must be application/json`,
+      `the content type is ${type === undefined ? "missing" : JSON.stringify(type)}; it must be ${wanted}`,
+      wanted === patchMediaType ? { headers: acceptPatch } : {},
     );
   if (Number(length) > route.maxBytes) throw tooLarge(length, route.maxBytes);
+}
+
+/** Where bytes are taken under any content type, one that is none (RFC 9110 §8.3.1) is no reason for Fastify to refuse them. */
+export function forgetMediaType({ headers }: IncomingMessage, route: RouteBody | undefined): void {
+  if (route?.raw === undefined || route.json !== undefined || route.mediaType !== undefined) return;
+  if (headers["content-type"] !== undefined) headers["content-type"] = "application/octet-stream";
 }
 
 /** Whether the message says that a body follows (RFC 9112 §6.3). */
@@ -92,13 +110,17 @@ export function readBody(
 }
 
 /** Throws TrubaError BADJSON. */
-export function parseJson(bytes: Uint8Array): unknown {
-  let text: string;
+export function textOf(bytes: Uint8Array): string {
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw new TrubaError("BADJSON", `the body of ${bytes.length} bytes is not in UTF-8`);
   }
+}
+
+/** Throws TrubaError BADJSON. */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = textOf(bytes);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

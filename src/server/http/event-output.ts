@@ -15,6 +15,8 @@ export interface EventOutput {
   /** Whether so much waits to be taken by the client that it should be sent no more until `drained`. */
   readonly full: boolean;
   send(event: string, data: unknown): void;
+  /** As `send`, of what is JSON already. */
+  sendText(event: string, json: string): void;
   end(): void;
   /** Told whenever all that waited is taken. */
   onDrained(listener: () => void): void;
@@ -48,12 +50,16 @@ export class ResponseEvents implements EventOutput {
   }
 
   send(event: string, data: unknown): void {
+    this.sendText(event, JSON.stringify(data));
+  }
+
+  sendText(event: string, json: string): void {
     if (this.#begin !== undefined) {
       this.#begin();
       this.#begin = undefined;
       this.#keepAlive();
     }
-    this.#write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.#write(`event: ${event}\ndata: ${json}\n\n`);
   }
 
   end(): void {

@@ -13,13 +13,21 @@ import { limits } from "../../base/limits.ts";
 import { type TlsFiles, tlsOptions } from "../../base/node-tls.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { Admittance } from "./admittance.ts";
-import { checkBodyHeaders } from "./bodies.ts";
+import { checkBodyHeaders, forgetMediaType } from "./bodies.ts";
 import { ResponseEvents } from "./event-output.ts";
 import { FastifyCall, type RunningCall } from "./fastify-call.ts";
 import type { HttpCounters } from "./http-counters.ts";
 import { Pipelines } from "./pipelines.ts";
-import { Refusal, bugProblem, problemHeaders, problemMediaType, problemOf } from "./problem.ts";
-import { type Answer, type Route, parametersOf } from "./route.ts";
+import {
+  Refusal,
+  bugProblem,
+  codeHeader,
+  problemHeaders,
+  problemMediaType,
+  problemOf,
+  wantsJson,
+} from "./problem.ts";
+import { type Answer, type Route, routesAt } from "./route.ts";
 import { toWire } from "./wire.ts";
 
 /** How many connections there may be, and how long they may take: in ms. */
@@ -117,19 +125,17 @@ function nodeServer(handler: RequestListener, { tls, bounds }: FastifyParts) {
 function addRoute(app: FastifyInstance, route: Route, parts: FastifyParts): void {
   const { context, admittance, counters, running } = parts;
   const grants = new WeakMap<FastifyRequest, ReturnType<Admittance["grant"]>>();
-  const streams = Object.values(route.answers).some(
-    ({ mediaType }) => mediaType === "text/event-stream",
-  );
   app.route({
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    exposeHeadRoute: route.method === "GET" && !streams,
+    exposeHeadRoute: takesHead(route),
     onRequest: async (request, reply) => {
-      allowOrigin(admittance, request, reply);
+      allowOrigin(admittance, request, reply, route.exercise);
       if (route.role !== "public")
-        admittance.checkOrigin(request.headers, request.protocol === "https");
+        admittance.checkOrigin(request.headers, request.protocol === "https", route.exercise);
       grants.set(request, await grantOf(admittance, request, route, context.clock));
       checkBodyHeaders(request.raw, route.body);
+      forgetMediaType(request.raw, route.body);
     },
     handler: async (request, reply) => {
       const grant = grants.get(request) ?? admittance.grant(request.headers, route.role);
@@ -148,6 +154,12 @@ function addRoute(app: FastifyInstance, route: Route, parts: FastifyParts): void
       }
     },
   });
+}
+
+/** A stream of events has no end, and so nothing that HEAD would tell of it. */
+function takesHead({ method, answers }: Route): boolean {
+  const streams = Object.values(answers).some(({ mediaType }) => mediaType === "text/event-stream");
+  return method === "GET" && !streams;
 }
 
 /** A token that is not known costs its client time, so that guessing is slow. */
@@ -192,22 +204,36 @@ async function send(answer: Answer, reply: FastifyReply, clock: Clock): Promise<
   }
 }
 
-/** CORS (Fetch standard §3.3): pages of origins that the configuration names may read answers. */
+/** CORS (Fetch standard §3.3): pages of origins that the configuration names may read answers, and those of all origins where admittance says so. */
 function allowOrigin(
   admittance: Admittance,
   request: FastifyRequest,
   reply: FastifyReply,
+  exercise: boolean | undefined,
 ): boolean {
   const { origin } = request.headers;
   void reply.header("vary", "Origin");
-  if (origin === undefined || !admittance.allowsOrigin(origin)) return false;
+  if (origin === undefined || !admittance.allowsOrigin(origin, exercise)) return false;
   void reply.headers({
     "access-control-allow-origin": origin,
-    "access-control-expose-headers": "ETag, Retry-After, Allow, WWW-Authenticate",
+    "access-control-expose-headers": exposedHeaders,
     "cross-origin-resource-policy": "cross-origin",
   });
   return true;
 }
+
+const exposedHeaders = [
+  "ETag",
+  "Retry-After",
+  "Allow",
+  "Accept-Patch",
+  "WWW-Authenticate",
+  "Truba-Vclock",
+  "Truba-Transactions",
+  "Truba-Final",
+  "Truba-Rejected",
+  "Truba-Error",
+].join(", ");
 
 /** Nothing is there; or it takes other methods; or a browser asks in advance what it may do. */
 function missing(
@@ -216,14 +242,18 @@ function missing(
   reply: FastifyReply,
 ): TrubaError | undefined {
   const [path = ""] = request.url.split("?");
-  const methods = methodsAt(parts.routes, path);
-  if (methods.length === 0)
+  const routes = routesAt(parts.routes, path);
+  if (routes.length === 0)
     return new TrubaError(
       "NOROUTE",
       `there is nothing at ${path.slice(0, 200)}; /api lists what there is`,
     );
-  const allow = methods.join(", ");
-  const allowed = allowOrigin(parts.admittance, request, reply);
+  const methods = routes.flatMap((route) =>
+    takesHead(route) ? [route.method, "HEAD"] : [route.method],
+  );
+  const allow = [...new Set(methods)].join(", ");
+  const exercise = routes.some((route) => route.exercise === true);
+  const allowed = allowOrigin(parts.admittance, request, reply, exercise);
   if (
     request.method === "OPTIONS" &&
     request.headers["access-control-request-method"] !== undefined
@@ -248,25 +278,6 @@ function missing(
   });
 }
 
-/** What may be asked at a path, in the order of the table. */
-function methodsAt(routes: readonly Route[], path: string): readonly string[] {
-  const parts = path.split("/");
-  const methods = new Set<string>();
-  for (const route of routes) {
-    const names = parametersOf(route.path);
-    const pattern = route.path.split("/");
-    const fits =
-      pattern.length === parts.length &&
-      pattern.every(
-        (part, i) => part === parts[i] || (names.includes(part.slice(1, -1)) && parts[i] !== ""),
-      );
-    if (!fits) continue;
-    methods.add(route.method);
-    if (route.method === "GET") methods.add("HEAD");
-  }
-  return [...methods];
-}
-
 /** `undefined`: a bug. */
 function asTrubaError(error: unknown): TrubaError | Error {
   if (error instanceof TrubaError) return error;
@@ -285,11 +296,12 @@ function refuse(parts: FastifyParts, reply: FastifyReply, error: Error | undefin
   if (error instanceof TrubaError) {
     const problem = problemOf(error);
     counters.refused(error.code, problem.status);
-    return reply
-      .status(problem.status)
-      .headers({ ...securityHeaders, ...problemHeaders(error) })
-      .header("content-type", problemMediaType)
-      .send(jsonBytes(problem));
+    void reply.status(problem.status).headers({ ...securityHeaders, ...problemHeaders(error) });
+    if (isToldAsText(parts, reply.request))
+      return reply
+        .headers({ [codeHeader]: error.code, "content-type": "text/plain; charset=utf-8" })
+        .send(`${problem.detail}\n`);
+    return reply.header("content-type", problemMediaType).send(jsonBytes(problem));
   }
   context.logger.error(
     {
@@ -304,6 +316,12 @@ function refuse(parts: FastifyParts, reply: FastifyReply, error: Error | undefin
     .status(bugProblem.status)
     .header("content-type", problemMediaType)
     .send(jsonBytes(bugProblem));
+}
+
+/** Whoever uses the exercise's addresses reads text, unless it says that it wants JSON. */
+function isToldAsText({ routes }: FastifyParts, { url, headers }: FastifyRequest): boolean {
+  const [path = ""] = url.split("?");
+  return !wantsJson(headers.accept) && routesAt(routes, path).some(({ exercise }) => exercise);
 }
 
 /** As bytes, for to text Fastify adds a charset, which the media types of JSON do not have (RFC 8259 §11). */

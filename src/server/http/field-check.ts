@@ -93,7 +93,7 @@ export function queryValues(
 
 function queryValue(given: unknown, schema: JsonSchema | undefined): unknown {
   if (typeof given !== "string" || schema === undefined) return given;
-  if (schema.type === "integer" && /^(0|[1-9]\d{0,15})$/.test(given)) return Number(given);
+  if (schema.type === "integer" && /^(0|-?[1-9]\d{0,15})$/.test(given)) return Number(given);
   if (schema.type === "boolean" && (given === "true" || given === "false")) return given === "true";
   if (schema.type === "array") return given.split(",");
   return given;

@@ -15,8 +15,11 @@ import type { TlsFiles } from "../../base/node-tls.ts";
 import type { Access } from "../access.ts";
 import { addressText } from "../heartbeat.ts";
 import type { ServerContext } from "../server-context.ts";
+import { Upgrades } from "../websocket/upgrades.ts";
 import { Admittance, isLoopback } from "./admittance.ts";
 import { apiPage } from "./api-page.ts";
+import { documentEventUpgrade } from "./document-socket.ts";
+import { DocumentStreams } from "./document-streams.ts";
 import type { RunningCall } from "./fastify-call.ts";
 import { type HttpBounds, httpBounds, serverOf } from "./fastify-server.ts";
 import { HttpCounters } from "./http-counters.ts";
@@ -26,6 +29,10 @@ import { openApiOf } from "./openapi.ts";
 import { type Problem, problemMediaType, problemOf } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { batchRoute } from "./routes/batch-route.ts";
+import { documentEventRoutes } from "./routes/document-event-routes.ts";
+import { documentHistoryRoutes } from "./routes/document-history-routes.ts";
+import { documentRoutes } from "./routes/document-routes.ts";
+import { exerciseRoutes } from "./routes/exercise-routes.ts";
 import { nodeRoutes } from "./routes/node-routes.ts";
 import { queueRoutes } from "./routes/queue-routes.ts";
 import { recordRoutes } from "./routes/record-routes.ts";
@@ -44,6 +51,8 @@ export interface HttpPortParts {
   readonly tls?: TlsFiles | undefined;
   /** Origins of other pages that may use the node, as browsers write them: `https://example.com`. */
   readonly origins: readonly string[];
+  /** What connections may become WebSockets for, beside the port's own streams of documents. */
+  readonly upgrades?: Upgrades | undefined;
   /** Free space of the disk that holds the data, in bytes, for metrics. */
   readonly freeBytes?: () => number;
   /** Whether metrics tell of the process too. Default true. */
@@ -60,6 +69,8 @@ export class HttpPort {
   readonly #parts: HttpPortParts;
   readonly #bounds: HttpBounds;
   readonly #subscriptions: Subscriptions;
+  readonly #documentStreams: DocumentStreams;
+  readonly #upgrades: Upgrades;
   readonly #running = new Set<RunningCall>();
   #app: FastifyInstance | undefined;
   #address = "";
@@ -67,7 +78,11 @@ export class HttpPort {
   constructor(parts: HttpPortParts) {
     this.#parts = parts;
     this.#bounds = { ...httpBounds, ...parts.bounds };
-    this.#subscriptions = new Subscriptions(parts.context.node.requests);
+    const { node, clock, logger } = parts.context;
+    this.#subscriptions = new Subscriptions(node.requests);
+    this.#documentStreams = new DocumentStreams(node.documents);
+    this.#upgrades = parts.upgrades ?? new Upgrades({ routes: [], clock, logger });
+    this.#upgrades.add(documentEventUpgrade(this.#documentStreams, clock));
   }
 
   /** Listens; resolves with the address it got. Throws the system's error. */
@@ -89,7 +104,9 @@ export class HttpPort {
     const { server } = app;
     const closed = app.close();
     this.#subscriptions.end(reason);
+    this.#documentStreams.end(reason);
     for (const call of this.#running) call.end(reason);
+    await this.#upgrades.close();
     const deadline = clock.monotonicMs() + lastAnswersMs;
     while (this.#running.size > 0 && clock.monotonicMs() < deadline) await delay(clock, 5);
     server.closeAllConnections();
@@ -99,15 +116,16 @@ export class HttpPort {
   /** The server for an address, not listening yet: `listen` makes one, and so do tests that inject requests. */
   #serverFor(address: Address): FastifyInstance {
     const { context, access, tls, origins } = this.#parts;
+    const admittance = new Admittance({
+      access,
+      origins,
+      hosts: [address.host, context.advertised.host],
+      listensOnLoopback: isLoopback(address.host),
+    });
     const app = serverOf({
       routes: this.routes(),
       context,
-      admittance: new Admittance({
-        access,
-        origins,
-        hosts: [address.host, context.advertised.host],
-        listensOnLoopback: isLoopback(address.host),
-      }),
+      admittance,
       counters: this.counters,
       tls,
       running: this.#running,
@@ -115,6 +133,7 @@ export class HttpPort {
     });
     this.#app = app;
     this.#guard(app.server);
+    this.#upgrades.attach(app.server, admittance);
     return app;
   }
 
@@ -126,11 +145,11 @@ export class HttpPort {
   /** The whole table. */
   routes(): readonly Route[] {
     const { context, processMetrics = true } = this.#parts;
-    const { requests } = context.node;
+    const { requests, documents } = context.node;
     const sources = {
       context,
       http: this.counters,
-      streams: () => this.#subscriptions.count,
+      streams: () => this.#subscriptions.count + this.#documentStreams.count,
       freeBytes: this.#parts.freeBytes,
     };
     const metrics = new MetricsRegistry(nodeMetrics(sources), processMetrics);
@@ -140,6 +159,10 @@ export class HttpPort {
       ...sessionRoutes(requests),
       batchRoute(requests),
       ...subscriptionRoutes(requests, this.#subscriptions),
+      ...documentRoutes(documents),
+      ...documentHistoryRoutes(documents),
+      ...documentEventRoutes(this.#documentStreams),
+      ...exerciseRoutes(documents),
       ...plainRoutes(requests),
       ...nodeRoutes({
         context,
@@ -148,7 +171,7 @@ export class HttpPort {
       }),
       ...staticRoutes(),
     ];
-    return [...routes, ...documentRoutes(routes, context.version)];
+    return [...routes, ...descriptionRoutes(routes, context.version)];
   }
 
   /** Connections over the limit, and what is not HTTP. */
@@ -181,7 +204,7 @@ export class HttpPort {
   }
 }
 
-function documentRoutes(routes: readonly Route[], version: string): readonly Route[] {
+function descriptionRoutes(routes: readonly Route[], version: string): readonly Route[] {
   const described = routes.filter(({ path }) => !unlisted.has(path));
   const document = openApiOf(described, version);
   const bytes = Buffer.from(JSON.stringify(document), "utf8");

@@ -4,6 +4,7 @@ import { limits } from "../../base/limits.ts";
 import { must } from "../../base/assert.ts";
 import type { Partition } from "../../partition/partition.ts";
 import type { ServerContext } from "../server-context.ts";
+import { documentMetrics } from "./document-metrics.ts";
 import type { Metric, Sample } from "./metrics-registry.ts";
 import { firstQueues } from "./node-status.ts";
 import { type MetricsSources, one, sum, surfaceMetrics } from "./surface-metrics.ts";
@@ -15,6 +16,7 @@ export function nodeMetrics(sources: MetricsSources): readonly Metric[] {
     ...logMetrics(sources),
     ...partitionMetrics(sources.context),
     ...machineMetrics(sources),
+    ...documentMetrics(sources.context.node.documents),
   ];
 }
 

@@ -50,6 +50,12 @@ export const statusSchema = object({
       checkpoint: numberOf("last entry that a durable checkpoint holds"),
     }),
   ),
+  documents: object({
+    source: text({ description: "name under which the node writes documents", example: "node-1" }),
+    count: numberOf("documents"),
+    links: numberOf("links to other nodes"),
+    linksUp: numberOf("those of them that are up"),
+  }),
   queuesCount: numberOf("queues in all"),
   queues: z.array(verbSchemas["queue.stats"].response).meta({ description: "the first, by name" }),
   kinds: z.array(
@@ -149,9 +155,20 @@ export function statusOf(
         checkpoint: checkpointer.position,
       };
     }),
+    documents: documentsOf(node),
     queuesCount,
     queues: firstQueues(node),
     kinds: kindsOf(node),
+  };
+}
+
+function documentsOf({ documents }: Node): object {
+  const links = documents.links();
+  return {
+    source: documents.source,
+    count: [...documents.names()].length,
+    links: links.length,
+    linksUp: links.filter(({ state }) => state === "up").length,
   };
 }
 

@@ -74,9 +74,10 @@ export function openApiOf(routes: readonly Route[], version: string): OpenApiDoc
     info: {
       title: "Truba",
       version,
-      summary: "A durable, replicated log with records, queues and sessions on top of it.",
+      summary:
+        "A durable, replicated log with records, queues and sessions on top of it, and documents that converge.",
       description:
-        "Bytes are base64 text (RFC 4648 §4) in JSON. Times are milliseconds. Whole numbers beyond ±(2^53 - 1) are decimal text. Errors are problems (RFC 9457) with a stable `code`.",
+        "Bytes are base64 text (RFC 4648 §4) in JSON, but for documents, which are JSON themselves. Times are milliseconds. Whole numbers beyond ±(2^53 - 1) are decimal text. Errors are problems (RFC 9457) with a stable `code`.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
@@ -140,17 +141,22 @@ function parametersOf(route: Route): readonly Parameter[] {
 const onceText =
   "id of the request, 1 to 64 printable ASCII characters: sent again with the same id it takes effect once";
 
-function bodyOf({ json, raw, optional }: NonNullable<Route["body"]>): RequestBody {
+function bodyOf(body: NonNullable<Route["body"]>): RequestBody {
+  const { json, raw, mediaType, example, optional } = body;
   const content: Record<string, Content[string]> = {};
   if (json !== undefined) {
     const schema = jsonSchemaOf(json);
     content["application/json"] = { schema, example: exampleOf(schema) };
   }
   if (raw !== undefined)
-    content[json === undefined ? "*/*" : "application/octet-stream"] = {
+    content[mediaType ?? (json === undefined ? "*/*" : "application/octet-stream")] = {
       schema: { description: raw },
+      ...(example === undefined ? {} : { example }),
     };
-  return { required: optional !== true && raw === undefined, content };
+  return {
+    required: optional !== true && (raw === undefined || mediaType !== undefined),
+    content,
+  };
 }
 
 function goodAnswers(route: Route): Readonly<Record<string, Response>> {
@@ -222,6 +228,9 @@ function problemsOf(route: Route): Readonly<Record<string, Response>> {
           }
         : {}),
       content: {
+        ...(route.exercise === true
+          ? { "text/plain": { schema: { type: "string", description: "the problem in words" } } }
+          : {}),
         [problemMediaType]: {
           schema: { $ref: "#/components/schemas/Problem" },
           examples: Object.fromEntries(
@@ -239,16 +248,29 @@ const conditional: ReadonlySet<ErrorCode> = new Set(["EXISTS", "NOTFOUND", "VERS
 
 function exampleProblem(code: ErrorCode, status: number): object {
   const { meaning } = errorTable[code];
-  const group = code === "EXECABORT" ? { index: 0, cause: "VERSIONCONFLICT" } : {};
+  const more = moreOf[code] ?? {};
   return {
     type: `/docs/errors.md#${code.toLowerCase()}`,
     title: titleOf(meaning),
     status,
     detail: meaning,
     code,
-    ...group,
+    ...more,
   };
 }
+
+/** Members that the problems of one code have beside those of all. */
+const moreOf: Partial<Readonly<Record<ErrorCode, object>>> = {
+  EXECABORT: { index: 0, cause: "VERSIONCONFLICT" },
+  PATCHFAILED: {
+    operation: 0,
+    op: "test",
+    path: "/0",
+    reason: "test-failed",
+    expected: 1,
+    actual: 2,
+  },
+};
 
 const problemSchema = {
   type: "object",
@@ -263,5 +285,11 @@ const problemSchema = {
     retryAfterMs: { type: "integer", description: "when to come back, if known" },
     index: { type: "integer", description: "of EXECABORT: which request was refused, from 0" },
     cause: { type: "string", description: "of EXECABORT: the code of that request" },
+    operation: { type: "integer", description: "of PATCHFAILED: which operation, from 0" },
+    op: { type: "string", description: "of PATCHFAILED: its op" },
+    path: { type: "string", description: "of PATCHFAILED: its path or from, whichever failed" },
+    reason: { type: "string", description: "of PATCHFAILED: stable word for the reason" },
+    expected: { description: "of PATCHFAILED: what a test wanted" },
+    actual: { description: "of PATCHFAILED: what it found; absent: nothing, or it is too long" },
   },
 } as const;

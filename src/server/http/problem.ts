@@ -1,5 +1,7 @@
 /** Errors as HTTP has them: RFC 9457, application/problem+json, with the codes and statuses of the error table. */
 import { type ErrorCode, TrubaError, errorTable } from "../../base/errors.ts";
+import type { Rejection } from "../../documents/vocabulary.ts";
+import type { Json } from "../../patch/json.ts";
 
 export const problemMediaType = "application/problem+json";
 
@@ -14,6 +16,23 @@ export interface Problem {
   /** Of EXECABORT: which request was refused, from 0, and why. */
   readonly index?: number;
   readonly cause?: string;
+  /** Of PATCHFAILED: which operation failed, from 0, and why. */
+  readonly operation?: number;
+  readonly op?: string;
+  /** The pointer that failed: the operation's path, or its from. */
+  readonly path?: string;
+  readonly reason?: string;
+  /** Of PATCHFAILED, where a `test` failed: what it wanted, and what it found; absent: nothing was there, or it is too long to be told. */
+  readonly expected?: Json;
+  readonly actual?: Json;
+}
+
+/** Where a problem is told as text its code stands here. */
+export const codeHeader = "truba-error";
+
+/** Whether a client names JSON in its `Accept`. */
+export function wantsJson(accept: string | undefined): boolean {
+  return accept !== undefined && /\bapplication\/(?:problem\+)?json\b/i.test(accept);
 }
 
 /** An error that HTTP says more of than its code. */
@@ -48,6 +67,7 @@ export function problemOf(error: TrubaError): Problem {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...groupMembers(error),
+    ...patchMembers(error),
   };
 }
 
@@ -77,4 +97,18 @@ function groupMembers({ code, cause }: TrubaError): Pick<Problem, "index" | "cau
   if (code !== "EXECABORT" || typeof cause !== "object" || cause === null) return {};
   if (!("index" in cause) || !("code" in cause)) return {};
   return { index: Number(cause.index), cause: String(cause.code) };
+}
+
+function patchMembers({ code, cause }: TrubaError): Partial<Problem> {
+  if (code !== "PATCHFAILED" || typeof cause !== "object" || cause === null) return {};
+  if (!("kind" in cause) || cause.kind !== "rejected") return {};
+  const { operation, op, path, reason, expected, actual } = cause as Rejection;
+  return {
+    operation,
+    op,
+    path,
+    reason,
+    ...(expected === undefined ? {} : { expected }),
+    ...(actual === undefined ? {} : { actual }),
+  };
 }

@@ -19,6 +19,8 @@ export const groups = {
   sessions: "Sessions: jobs in steps that come back until they are done.",
   groups: "Several requests as one.",
   subscriptions: "Tasks and sessions as they come, by server-sent events.",
+  documents: "JSON documents that several nodes change at any time and that converge.",
+  exercise: "The same documents at the addresses and in the forms of the course exercise, as text.",
   verbs: "Every request of the vocabulary in its plain form: the request is the body.",
   node: "The node itself.",
 } as const;
@@ -32,6 +34,10 @@ export interface RouteBody {
   readonly optional?: boolean;
   /** Bytes as they are, under any content type, but for JSON where there is `json`. */
   readonly raw?: string;
+  /** The only media type that raw bytes may have; they are in UTF-8. */
+  readonly mediaType?: string;
+  /** Of raw bytes. */
+  readonly example?: unknown;
   readonly maxBytes: number;
 }
 
@@ -72,6 +78,8 @@ export interface Route {
   readonly problemStatus?: number;
   /** Codes beside those that any route may answer. */
   readonly errors: readonly ErrorCode[];
+  /** An address of the course exercise: it answers problems as text unless JSON is asked for, and admittance.ts says which pages may use it. */
+  readonly exercise?: boolean;
   handle(call: HttpCall): Answer | Promise<Answer>;
 }
 
@@ -110,6 +118,21 @@ export type AnswerBody =
 
 export function jsonAnswer(value: object, status = 200): Answer {
   return { status, body: { kind: "json", value } };
+}
+
+/** Those at a path of a request, in the order of the table. */
+export function routesAt(routes: readonly Route[], path: string): readonly Route[] {
+  const parts = path.split("/");
+  return routes.filter((route) => {
+    const names = parametersOf(route.path);
+    const pattern = route.path.split("/");
+    return (
+      pattern.length === parts.length &&
+      pattern.every(
+        (part, i) => part === parts[i] || (names.includes(part.slice(1, -1)) && parts[i] !== ""),
+      )
+    );
+  });
 }
 
 /** The parameters of a path, in order. */

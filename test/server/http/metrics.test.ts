@@ -72,6 +72,33 @@ suite("HTTP: health, status and metrics", () => {
     }
   });
 
+  test("metrics and status tell of documents", async () => {
+    await using other = await HttpWorld.start();
+    const path = "/v1/documents/m";
+    await other.good({ method: "PUT", path, json: { a: 1 } }, 201);
+    const headers = { "content-type": "application/json-patch+json" };
+    const bytes = '[{"op":"test","path":"/a","value":2}]';
+    await other.problem({ method: "PATCH", path, headers, bytes }, "PATCHFAILED");
+    const from = { source: null, kind: "plain" } as const;
+    await other.node.documents.receive("m", [{ source: "p", id: 1, payload: bytes }], from);
+    const forged = [{ source: "p", id: 1, payload: "[]" }];
+    await other.node.documents.receive("m", forged, from);
+    const text = (await other.good({ method: "GET", path: "/metrics" })).bytes.toString();
+    for (const line of [
+      "truba_documents 2",
+      "truba_document_watchers 0",
+      'truba_document_transactions_total{verdict="rejected"} 1',
+      'truba_document_refused_total{reason="forged"} 1',
+      'truba_document_refused_total{reason="malformed"} 0',
+      "truba_document_divergences_total 0",
+      'truba_document_links{state="up",kind="truba"} 0',
+    ])
+      assert.ok(text.split("\n").includes(line), line);
+    const { json } = await other.good({ method: "GET", path: "/v1/status" });
+    const { documents } = json as { documents: object };
+    assert.deepEqual(documents, { source: "test", count: 2, links: 0, linksUp: 0 });
+  });
+
   test("buckets of a histogram only rise", async () => {
     const values = [...(await metrics())].filter(([name]) =>
       name.startsWith("truba_batch_operations_bucket"),

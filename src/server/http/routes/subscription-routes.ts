@@ -151,7 +151,7 @@ function controlRoutes(subscriptions: Subscriptions): readonly Route[] {
 }
 
 /** A page cannot embed what it has to ask for by name: an image or a script asks for other types. */
-function mustAcceptEvents({ headers }: HttpCall): void {
+export function mustAcceptEvents({ headers }: HttpCall): void {
   const { accept } = headers;
   if (accept === undefined || accept.includes(events) || accept === "*/*") return;
   throw new Refusal(
