@@ -6,6 +6,7 @@ const titles: Readonly<Record<CommandGroup, string>> = {
   records: "Records",
   queues: "Queues",
   sessions: "Sessions",
+  documents: "Documents",
   subscriptions: "Subscriptions",
   transactions: "Atomic groups",
   functions: "Functions",
@@ -15,7 +16,7 @@ const titles: Readonly<Record<CommandGroup, string>> = {
 };
 
 /** Groups whose commands have a section each, with their arguments. */
-const detailed: readonly CommandGroup[] = ["queues", "sessions", "subscriptions"];
+const detailed: readonly CommandGroup[] = ["queues", "sessions", "documents", "subscriptions"];
 
 /** A row per command and subcommand, under a heading for each group. */
 export function commandsTable(): string {

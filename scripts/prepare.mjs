@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -45,9 +46,28 @@ export function compile() {
     );
   }
   finishDeclarations(path.join(root, "dist"));
+  bundle(path.join(root, "dist"));
   // What changed while the compiler ran must count as newer than the build.
   fs.writeFileSync(stamp, "");
   fs.utimesSync(stamp, started / 1000, started / 1000);
+}
+
+/**
+ * Puts the browser's door and all that it leads to into one file, `truba.browser.js`, which a page loads as it is. Not as `import` at the head of this file: it may not be installed yet.
+ * @param {string} dist
+ */
+export function bundle(dist) {
+  const { buildSync } = createRequire(import.meta.url)("esbuild");
+  buildSync({
+    entryPoints: [path.join(dist, "browser.js")],
+    outfile: path.join(dist, "truba.browser.js"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    logLevel: "error",
+  });
 }
 
 /** Whether node_modules holds the packages of package-lock.json, by npm's own list of what it installed. */

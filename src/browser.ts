@@ -17,6 +17,18 @@ export {
   type SessionDefinition,
   type SessionOptions,
 } from "./client/definitions.ts";
+export type {
+  DocumentChangeOptions,
+  DocumentGetOptions,
+  DocumentState,
+  PatchOperation,
+  SharedDocument,
+} from "./client/document.ts";
+export type {
+  DocumentSubscribeOptions,
+  DocumentSubscription,
+  DocumentUpdate,
+} from "./client/document-subscription.ts";
 export type { Duration } from "./client/duration.ts";
 export type { Group } from "./client/group.ts";
 export type {
@@ -41,6 +53,23 @@ export type { NewSessionOptions, SeenSession, Sessions } from "./client/sessions
 export type { Task } from "./client/task.ts";
 export type { Truba, TrubaOptions } from "./client/truba.ts";
 export type { TaskHandler, Worker, WorkOptions } from "./client/worker.ts";
+export type { Json, JsonArray, JsonObject } from "./base/json.ts";
+export type {
+  Accepted,
+  Agreement,
+  Conflict,
+  DocumentStatus,
+  HistoryPage,
+  HistoryQuery,
+  MemberStatus,
+  PlacedTransaction,
+  Rejection,
+  Source,
+  Stamp,
+  VectorClock,
+  Verdict,
+  VerdictOf,
+} from "./protocol/documents.ts";
 export type {
   Int64,
   KindInfo,

@@ -7,6 +7,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { systemErrorCode } from "../base/errors.ts";
 import { badUsageExitCode, CommandFailure } from "./command-failure.ts";
 import { configurationFlags } from "./configuration-flags.ts";
+import { addDocCommands } from "./doc.ts";
 import { withReachFlags } from "./reach-flags.ts";
 import { addReplCommand } from "./repl.ts";
 
@@ -67,6 +68,7 @@ program
   });
 
 addReplCommand(program);
+addDocCommands(program);
 
 const log = program.command("log").description("look at the log of a node that is not running");
 log

@@ -7,6 +7,12 @@ import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, errorText, TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
+import type {
+  DocumentRequestOf,
+  DocumentResponseOf,
+  DocumentVerb,
+} from "../protocol/document-requests.ts";
+import { documentVerbs } from "../protocol/document-verbs.ts";
 import type { AnyRequest, RequestOf, ResponseOf, Verb } from "../protocol/requests.ts";
 import { type TableVerb, verbs } from "../protocol/verbs.ts";
 import { Backoff, pause } from "./backoff.ts";
@@ -69,22 +75,43 @@ export class Caller {
       );
   }
 
+  /** Does one request about a document. A change whose outcome is unknown is not sent again: it has no request id that would keep it from taking effect twice (P3). */
+  document<V extends DocumentVerb>(
+    verb: V,
+    request: DocumentRequestOf<V>,
+    { signal }: CallLimits = noLimits,
+  ): Promise<DocumentResponseOf<V>> {
+    const options = callOptions(undefined, signal);
+    const isRepeatable = documentVerbs[verb].kind === "read" || verb === "doc.evict";
+    return this.channel
+      .document(verb, request, options)
+      .catch((error: unknown) =>
+        this.#again(
+          () => this.channel.document(verb, request, options),
+          error,
+          signal,
+          isRepeatable ? isTriedAgain : isRefusal,
+        ),
+      );
+  }
+
   /** Before the attempt that follows `attempts` failures, of whom the last was `error`. */
-  waitMs(attempts: number, error: TrubaError): number {
-    return Math.max(this.#backoff.delayMs(attempts), error.retryAfterMs ?? 0);
+  waitMs(attempts: number, error: TrubaError | undefined): number {
+    return Math.max(this.#backoff.delayMs(attempts), error?.retryAfterMs ?? 0);
   }
 
   async #again<T>(
     attempt: () => Promise<T>,
     first: unknown,
     signal: AbortSignal | undefined,
+    mayTry: (error: unknown) => error is TrubaError = isTriedAgain,
   ): Promise<T> {
     const endMs = this.clock.monotonicMs() + this.#timeoutMs;
     let last = first;
     let maybeDone = false;
     for (let attempts = 1; ; attempts++) {
       maybeDone ||= last instanceof TrubaError && last.code === "UNKNOWNOUTCOME";
-      if (!isTriedAgain(last)) throw maybeDone && isClosed(last) ? unknownOutcome(last) : last;
+      if (!mayTry(last)) throw maybeDone && isClosed(last) ? unknownOutcome(last) : last;
       const waitMs = this.waitMs(attempts, last);
       if (this.clock.monotonicMs() + waitMs >= endMs) throw maybeDone ? unknownOutcome(last) : last;
       try {
@@ -100,6 +127,14 @@ export class Caller {
 /** Whether another attempt may do better, without anybody doing anything. */
 export function isTriedAgain(error: unknown): error is TrubaError {
   return error instanceof TrubaError && error.retryable && !leftToTheCaller.has(error.code);
+}
+
+/** Of these nobody can say that nothing was done. */
+const openOutcomes: ReadonlySet<ErrorCode> = new Set(["UNKNOWNOUTCOME", "STOPPED"]);
+
+/** Whether another attempt may do better, and this one has done nothing. */
+function isRefusal(error: unknown): error is TrubaError {
+  return isTriedAgain(error) && !openOutcomes.has(error.code);
 }
 
 const withoutId: ReadonlySet<Verb> = new Set(["record.get", "record.check", "queue.check"]);

@@ -3,6 +3,12 @@
  * everything above, queues, sessions, records, workers, is written once.
  */
 import type {
+  DocumentRequestOf,
+  DocumentResponseOf,
+  DocumentVerb,
+} from "../protocol/document-requests.ts";
+import type { DocumentEvent } from "../protocol/documents.ts";
+import type {
   AnyRequest,
   DeliveredSession,
   DeliveredTask,
@@ -37,6 +43,19 @@ export interface Subscription {
   release?(): void;
 }
 
+/** Told of a document as it changes. */
+export interface WatchSink {
+  /** First a snapshot; then changes, each from what was told before it, and a snapshot again instead of what was too much to be told. */
+  items(events: readonly DocumentEvent[]): void;
+  /** It brings nothing more. Told once, not after `close`. */
+  ended(error: Error): void;
+}
+
+export interface Watching {
+  /** It brings nothing more. */
+  close(): void;
+}
+
 export interface Channel {
   /**
    * Does one request. Rejects with TrubaError: the code of the error table that the node answered, NOCONNECTION when nothing was sent, UNKNOWNOUTCOME when it was sent and no answer came,
@@ -62,6 +81,14 @@ export interface Channel {
     request: { readonly kinds: readonly string[]; readonly credit: number },
     sink: SubscriptionSink<DeliveredSession>,
   ): Subscription;
+  /** Does one request about a document. Rejects as `call`. A change takes no request id: sent twice it may take effect twice. */
+  document<V extends DocumentVerb>(
+    verb: V,
+    request: DocumentRequestOf<V>,
+    options?: Pick<CallOptions, "signal">,
+  ): Promise<DocumentResponseOf<V>>;
+  /** Tells of a document as it changes. One that does not exist is told as `{}`. */
+  watch(document: string, sink: WatchSink): Watching;
   /**
    * Has `listener` told whenever a connection was lost and what was held through it, tasks and sessions that are not detached, has gone back. A channel without
    * connections does not have it.

@@ -7,6 +7,12 @@ import type { Clock } from "../base/clock.ts";
 import { errorText, TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type {
+  AnyDocumentRequest,
+  DocumentRequestOf,
+  DocumentResponseOf,
+  DocumentVerb,
+} from "../protocol/document-requests.ts";
+import type {
   AnyRequest,
   DeliveredSession,
   DeliveredTask,
@@ -14,7 +20,15 @@ import type {
   ResponseOf,
   Verb,
 } from "../protocol/requests.ts";
-import type { CallOptions, Channel, Subscription, SubscriptionSink } from "./channel.ts";
+import type {
+  CallOptions,
+  Channel,
+  Subscription,
+  SubscriptionSink,
+  Watching,
+  WatchSink,
+} from "./channel.ts";
+import { answerOf, documentExchange, documentPath } from "./http-documents.ts";
 import { HttpStream } from "./http-stream.ts";
 import { badAnswer, errorFrom, fromWire, toWire } from "./http-wire.ts";
 
@@ -29,9 +43,13 @@ export interface HttpChannelOptions {
 
 /** What is sent. */
 interface Sent {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
+  /** Becomes JSON. */
   readonly body?: unknown;
+  /** Instead of `body`: what is JSON already. */
+  readonly text?: { readonly text: string; readonly mediaType: string };
+  readonly headers?: Readonly<Record<string, string>>;
   readonly requestId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How long the node may take to answer, beside the time that every answer may take. */
@@ -114,6 +132,27 @@ export class HttpChannel implements Channel {
     return this.#stream(`/v1/sessions/due?${query.toString()}`, sink);
   }
 
+  document<V extends DocumentVerb>(
+    verb: V,
+    request: DocumentRequestOf<V>,
+    options?: Pick<CallOptions, "signal">,
+  ): Promise<DocumentResponseOf<V>>;
+  async document(
+    verb: DocumentVerb,
+    request: object,
+    { signal }: Pick<CallOptions, "signal"> = {},
+  ): Promise<object> {
+    const asked = { verb, request } as AnyDocumentRequest;
+    const exchange = documentExchange(asked);
+    return this.#send({ ...exchange, signal }, (response) => answerOf(asked, response));
+  }
+
+  watch(document: string, sink: WatchSink): Watching {
+    const stream = this.#stream(`${documentPath(document)}/events`, sink);
+    // Nothing that it brought is held, so it need not stay.
+    return { close: () => stream.release() };
+  }
+
   serverNowMs(): number {
     const { clock } = this.#options;
     if (this.#offsetMs === undefined) return clock.wallMs();
@@ -145,7 +184,7 @@ export class HttpChannel implements Channel {
     });
   }
 
-  #stream<Item>(path: string, sink: SubscriptionSink<Item>): Subscription {
+  #stream<Item>(path: string, sink: SubscriptionSink<Item>): HttpStream {
     if (this.#closed) throw closed();
     const stream = new HttpStream({
       clock: this.#options.clock,
@@ -169,7 +208,12 @@ export class HttpChannel implements Channel {
     this.#send({ method, path, body, changes: false }).catch(() => {});
   }
 
-  async #send(sent: Sent): Promise<unknown> {
+  #send(sent: Sent): Promise<unknown>;
+  #send<Answer>(sent: Sent, read: (response: Response) => Promise<Answer>): Promise<Answer>;
+  async #send(
+    sent: Sent,
+    read: (response: Response) => Promise<unknown> = jsonOf,
+  ): Promise<unknown> {
     if (this.#closed) throw closed();
     sent.signal?.throwIfAborted();
     const controller = new AbortController();
@@ -181,7 +225,7 @@ export class HttpChannel implements Channel {
     );
     this.#inFlight.add(controller);
     try {
-      return await this.#exchange(sent, controller.signal);
+      return await this.#exchange(sent, controller.signal, read);
     } catch (error) {
       if (error instanceof TrubaError || sent.signal?.aborted === true) throw error;
       const code = sent.changes ? "UNKNOWNOUTCOME" : "NOCONNECTION";
@@ -195,18 +239,28 @@ export class HttpChannel implements Channel {
     }
   }
 
-  async #exchange(sent: Sent, signal: AbortSignal): Promise<unknown> {
+  async #exchange(
+    sent: Sent,
+    signal: AbortSignal,
+    read: (response: Response) => Promise<unknown>,
+  ): Promise<unknown> {
     const { method, path, body, requestId } = sent;
-    const headers = this.#headers(requestId === undefined ? {} : { "idempotency-key": requestId });
+    const headers = this.#headers({
+      ...sent.headers,
+      ...(requestId === undefined ? {} : { "idempotency-key": requestId }),
+    });
+    const text =
+      body === undefined
+        ? sent.text
+        : { text: JSON.stringify(body), mediaType: "application/json" };
     const response = await this.#options.fetch(this.#options.url + path, {
       method,
       signal,
-      headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: text === undefined ? headers : { ...headers, "content-type": text.mediaType },
+      ...(text === undefined ? {} : { body: text.text }),
     });
-    const answer = await jsonOf(response);
-    if (response.ok) return answer;
-    const error = errorFrom(answer, response.status);
+    if (response.ok) return read(response);
+    const error = errorFrom(await jsonOf(response), response.status);
     // Nothing was changed by what changes nothing.
     if (error.code === "UNKNOWNOUTCOME" && !sent.changes)
       throw new TrubaError("NOCONNECTION", error.message);

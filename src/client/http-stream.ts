@@ -92,6 +92,8 @@ export class HttpStream implements Subscription {
     const value: unknown = JSON.parse(data);
     if (event === "subscription") this.#opened((value as { readonly id: string }).id);
     else if (event === "tasks" || event === "sessions") this.#items(itemsFrom(value));
+    // A document's: they are as they are, and so is what stands in them.
+    else if (event === "snapshot" || event === "change") this.#items([value as object]);
     else if (event === "ended") this.#ended(errorFrom(value, 500));
   }
 

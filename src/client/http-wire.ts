@@ -1,5 +1,7 @@
 /** Between the vocabulary and JSON over HTTP: bytes are base64 text, 64-bit numbers beyond 2^53 - 1 decimal text; errors are problems of RFC 9457. */
 import { type ErrorCode, errorTable, TrubaError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import type { Rejection } from "../protocol/documents.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import type { GroupRefusal } from "./channel.ts";
 
@@ -50,8 +52,33 @@ export function errorFrom(problem: unknown, status: number): TrubaError {
     const refusal: GroupRefusal = { index, code: cause, text };
     return new TrubaError("EXECABORT", text, { cause: refusal });
   }
+  if (code === "PATCHFAILED")
+    return patchFailed(problem as Readonly<Record<string, unknown>>, text);
   const options = typeof retryAfterMs === "number" ? { retryAfterMs } : {};
   return new TrubaError(code as ErrorCode, text, options);
+}
+
+/** With the cause that it has in the node itself. */
+function patchFailed(problem: Readonly<Record<string, unknown>>, text: string): TrubaError {
+  const { operation, op, path, reason, expected, actual } = problem;
+  if (
+    typeof operation !== "number" ||
+    typeof op !== "string" ||
+    typeof path !== "string" ||
+    typeof reason !== "string"
+  )
+    return new TrubaError("PATCHFAILED", text);
+  const cause: Rejection = {
+    kind: "rejected",
+    operation,
+    op,
+    path,
+    reason,
+    text,
+    ...(expected === undefined ? {} : { expected: expected as Json }),
+    ...(actual === undefined ? {} : { actual: actual as Json }),
+  };
+  return new TrubaError("PATCHFAILED", text, { cause });
 }
 
 function fieldFrom(name: string, value: unknown): unknown {

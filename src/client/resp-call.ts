@@ -1,7 +1,6 @@
 /** One request in flight: its reply becomes the response. */
 import type { TrubaError } from "../base/errors.ts";
 import type { RespReply } from "../protocol/resp-reply.ts";
-import type { AnyRequest } from "../protocol/requests.ts";
 import type { ReplySink } from "./resp-link.ts";
 import { responseIn } from "./resp-responses.ts";
 
@@ -12,16 +11,17 @@ export interface CallSettled {
 }
 
 export class RespCall implements ReplySink {
-  readonly asked: AnyRequest;
+  readonly #read: (reply: RespReply) => object;
   readonly #settled: CallSettled;
   #signal: AbortSignal | undefined;
   #abort: (() => void) | undefined;
   #abandoned: ((response: object) => void) | undefined;
   #isSettled = false;
 
-  constructor(asked: AnyRequest, settled: CallSettled) {
-    this.asked = asked;
+  /** `read` makes the response of the reply, or throws TrubaError. */
+  constructor(settled: CallSettled, read: (reply: RespReply) => object = responseIn) {
     this.#settled = settled;
+    this.#read = read;
   }
 
   get isSettled(): boolean {
@@ -43,7 +43,7 @@ export class RespCall implements ReplySink {
   reply(value: RespReply): void {
     let response: object;
     try {
-      response = responseIn(value);
+      response = this.#read(value);
     } catch (error) {
       this.refuse(error as TrubaError);
       return;

@@ -8,6 +8,13 @@ import { TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Address, Network } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
+import type {
+  AnyDocumentRequest,
+  DocumentRequestOf,
+  DocumentResponseOf,
+  DocumentVerb,
+} from "../protocol/document-requests.ts";
+import type { DocumentEvent } from "../protocol/documents.ts";
 import type { RespReply } from "../protocol/resp-reply.ts";
 import type {
   AnyRequest,
@@ -18,11 +25,12 @@ import type {
   Verb,
 } from "../protocol/requests.ts";
 import { Backoff } from "./backoff.ts";
-import type { CallOptions, Channel, SubscriptionSink } from "./channel.ts";
+import type { CallOptions, Channel, SubscriptionSink, Watching, WatchSink } from "./channel.ts";
 import { RespCall } from "./resp-call.ts";
+import { documentAnswerIn } from "./resp-documents.ts";
 import { RespGroup } from "./resp-group.ts";
 import { type LinkOwner, RespLink } from "./resp-link.ts";
-import { writeRequest } from "./resp-requests.ts";
+import { writeDocumentRequest, writeRequest } from "./resp-requests.ts";
 import { readPush, RespSubscription, type Subject } from "./resp-subscription.ts";
 import { takeWaiting } from "./resp-waiting.ts";
 
@@ -44,8 +52,11 @@ interface Unsent {
   refuse(error: TrubaError): void;
 }
 
-/** A subscription of either kind: pushes are handed to it as they come. */
-type AnySubscription = RespSubscription<DeliveredTask> | RespSubscription<DeliveredSession>;
+/** A subscription of any kind: pushes are handed to it as they come. */
+type AnySubscription =
+  | RespSubscription<DeliveredTask>
+  | RespSubscription<DeliveredSession>
+  | RespSubscription<DocumentEvent>;
 
 export class RespChannel implements Channel {
   readonly #options: RespChannelOptions;
@@ -81,7 +92,7 @@ export class RespChannel implements Channel {
     )
       return takeWaiting(this, this.#options.clock, asked, options.signal);
     return new Promise((resolve, reject) => {
-      const call = new RespCall(asked, { resolve, reject, lost: () => reject(unknownOutcome()) });
+      const call = new RespCall({ resolve, reject, lost: () => reject(unknownOutcome()) });
       if (options.signal !== undefined) {
         call.heed(options.signal, (response) => this.#giveBack(asked, response));
         if (call.isSettled) return;
@@ -101,6 +112,35 @@ export class RespChannel implements Channel {
         refuse: (error) => call.refuse(error),
       });
     });
+  }
+
+  document<V extends DocumentVerb>(
+    verb: V,
+    request: DocumentRequestOf<V>,
+    options?: Pick<CallOptions, "signal">,
+  ): Promise<DocumentResponseOf<V>>;
+  document(
+    verb: DocumentVerb,
+    request: object,
+    { signal }: Pick<CallOptions, "signal"> = {},
+  ): Promise<object> {
+    return new Promise((resolve, reject) => {
+      const settled = { resolve, reject, lost: () => reject(unknownOutcome()) };
+      const call = new RespCall(settled, documentAnswerIn);
+      if (signal !== undefined) call.heed(signal, () => {});
+      this.#later({
+        send(link) {
+          if (call.isSettled) return;
+          writeDocumentRequest(link.out, { verb, request } as AnyDocumentRequest);
+          link.expect(call);
+        },
+        refuse: (error) => call.refuse(error),
+      });
+    });
+  }
+
+  watch(document: string, sink: WatchSink): Watching {
+    return this.#subscribe({ document }, 0, sink, () => {});
   }
 
   atomic(requests: readonly AnyRequest[], options: CallOptions = {}): Promise<readonly unknown[]> {
@@ -180,7 +220,7 @@ export class RespChannel implements Channel {
     await over;
   }
 
-  #subscribe<Item extends DeliveredTask | DeliveredSession>(
+  #subscribe<Item extends DeliveredTask | DeliveredSession | DocumentEvent>(
     subject: Subject,
     credit: number,
     sink: SubscriptionSink<Item>,

@@ -2,7 +2,8 @@
 import { must } from "../base/assert.ts";
 import type { AnyRequest, Lease, RequestOf } from "../protocol/requests.ts";
 import type { VerbField } from "../protocol/verb-facts.ts";
-import { type TableVerb, tableVerbs, verbs } from "../protocol/verbs.ts";
+import type { AnyDocumentRequest } from "../protocol/document-requests.ts";
+import { type WordVerb, wordVerbNames, wordVerbs } from "../protocol/verbs.ts";
 import { fixedWord, type RequestBuffer } from "./request-buffer.ts";
 
 interface FieldPlan {
@@ -16,7 +17,7 @@ interface VerbPlan {
 }
 
 const plans: Readonly<Record<string, VerbPlan>> = Object.fromEntries(
-  tableVerbs.map((verb) => [verb, planOf(verb)]),
+  wordVerbNames.map((verb) => [verb, planOf(verb)]),
 );
 
 const requestWord = fixedWord("REQUEST");
@@ -54,8 +55,16 @@ export function writeRequest(
   }
 }
 
-function planOf(verb: TableVerb): VerbPlan {
-  const fields: readonly VerbField[] = verbs[verb].fields;
+/** Writes one request about a document. */
+export function writeDocumentRequest(
+  out: RequestBuffer,
+  { verb, request }: AnyDocumentRequest,
+): void {
+  writeByTable(out, verb, request as Readonly<Record<string, unknown>>, undefined);
+}
+
+function planOf(verb: WordVerb): VerbPlan {
+  const fields: readonly VerbField[] = wordVerbs[verb].fields;
   return {
     name: fixedWord(verb.toUpperCase()),
     fields: fields.map((field) => ({
@@ -67,7 +76,7 @@ function planOf(verb: TableVerb): VerbPlan {
 
 function writeByTable(
   out: RequestBuffer,
-  verb: TableVerb,
+  verb: WordVerb,
   request: Readonly<Record<string, unknown>>,
   requestId: string | undefined,
 ): void {

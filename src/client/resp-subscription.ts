@@ -3,6 +3,7 @@ import { TrubaError } from "../base/errors.ts";
 import { RespError, type RespReply } from "../protocol/resp-reply.ts";
 import type { Subscription, SubscriptionSink } from "./channel.ts";
 import { fixedWord } from "./request-buffer.ts";
+import { documentAnswerIn } from "./resp-documents.ts";
 import type { ReplySink, RespLink } from "./resp-link.ts";
 import { secondsText } from "./resp-requests.ts";
 import { badAnswer, codeOf, errorIn, itemsIn, textIn } from "./resp-responses.ts";
@@ -10,6 +11,7 @@ import { badAnswer, codeOf, errorIn, itemsIn, textIn } from "./resp-responses.ts
 const words = {
   tasks: fixedWord("QUEUE.SUBSCRIBE"),
   sessions: fixedWord("SESSION.SUBSCRIBE"),
+  document: fixedWord("DOC.WATCH"),
   credit: fixedWord("CREDIT"),
   lease: fixedWord("LEASE"),
   give: fixedWord("SUBSCRIPTION.CREDIT"),
@@ -19,7 +21,8 @@ const words = {
 /** What is subscribed to. */
 export type Subject =
   | { readonly queue: string; readonly leaseMs: number | undefined }
-  | { readonly kinds: readonly string[] };
+  | { readonly kinds: readonly string[] }
+  | { readonly document: string };
 
 export interface RespSubscriptionParts<Item> {
   readonly subject: Subject;
@@ -115,6 +118,12 @@ export class RespSubscription<Item> implements Subscription {
 
   #writeSubscribe({ out }: RespLink): void {
     const { subject } = this.#parts;
+    if ("document" in subject) {
+      out.begin(2);
+      out.fixed(words.document);
+      out.text(subject.document);
+      return;
+    }
     if ("kinds" in subject) {
       out.begin(4);
       out.fixed(words.sessions);
@@ -172,6 +181,7 @@ export function readPush(
   const id = items[1];
   if (typeof id !== "number") return undefined;
   if (kind === "truba.tasks" || kind === "truba.sessions") return { id, items: itemsIn(items[2]) };
+  if (kind === "truba.document") return { id, items: [documentAnswerIn(items[2] ?? null)] };
   if (kind !== "truba.ended") return undefined;
   return { id, error: new TrubaError(codeOf(textIn(items[2])), textIn(items[3])) };
 }

@@ -3,6 +3,8 @@ import { type Clock, nextTurn } from "../base/clock.ts";
 import { TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Json } from "../base/json.ts";
 import type { QueueStats } from "../protocol/requests.ts";
 import { Caller, type CallLimits } from "./caller.ts";
 import type { Channel } from "./channel.ts";
@@ -16,6 +18,8 @@ import {
   session,
   type SessionDefinition,
 } from "./definitions.ts";
+import { SharedDocument } from "./document.ts";
+import { anyJson, type DocumentValues, schemaValues } from "./document-values.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { Group } from "./group.ts";
 import { SessionDesk } from "./held-session.ts";
@@ -31,7 +35,7 @@ export interface TrubaOptions {
 }
 
 /**
- * A database: queues, sessions and records, and atomic groups over all three. `open` and `connect` make one. Close it, or declare it with `await using`.
+ * A database: queues, sessions and records, atomic groups over all three, and documents. `open` and `connect` make one. Close it, or declare it with `await using`.
  */
 export class Truba implements AsyncDisposable {
   readonly #caller: Caller;
@@ -97,6 +101,33 @@ export class Truba implements AsyncDisposable {
   records(): Records<RawIn, Uint8Array>;
   records(definition: RecordDefinition<unknown, unknown> = records()): Records<never, unknown> {
     return new Records(definition, this.#caller);
+  }
+
+  /**
+   * A JSON document that several nodes write, by its name: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`. With a schema (https://standardschema.dev) what is read, and what is put, must fit it; patches are
+   * what they are. Asks nothing and makes nothing.
+   *
+   * ```ts
+   * await db.document("default").patch([{ op: "add", path: "/a", value: 1 }]);
+   * ```
+   */
+  document(name: string): SharedDocument<unknown, Json>;
+  document<S extends StandardSchemaV1>(
+    name: string,
+    schema: S,
+  ): SharedDocument<StandardSchemaV1.InferInput<S>, StandardSchemaV1.InferOutput<S>>;
+  document(name: string, schema?: StandardSchemaV1): SharedDocument<unknown, unknown> {
+    const values: DocumentValues<unknown, unknown> =
+      schema === undefined ? anyJson : schemaValues(schema, name);
+    return new SharedDocument({ name, values, caller: this.#caller, running: this.#running });
+  }
+
+  /** Names of documents, sorted, behind `after`. At most 1,000; default 100. */
+  async documents(
+    options: { readonly after?: string; readonly count?: number } & CallLimits = {},
+  ): Promise<readonly string[]> {
+    const { signal, ...request } = options;
+    return (await this.#caller.document("doc.list", request, { signal })).names;
   }
 
   /**

@@ -42,7 +42,7 @@ export class SchemaValues<S extends StandardSchemaV1> implements ValueCodec<
 
   encode(value: StandardSchemaV1.InferInput<S>): Uint8Array | Promise<Uint8Array> {
     const text = this.#toJson(value);
-    const checked = this.#check(JSON.parse(text));
+    const checked = this.check(JSON.parse(text));
     if (checked instanceof Promise) return checked.then(() => toBytes.encode(text));
     return toBytes.encode(text);
   }
@@ -50,10 +50,11 @@ export class SchemaValues<S extends StandardSchemaV1> implements ValueCodec<
   decode(
     bytes: Uint8Array,
   ): StandardSchemaV1.InferOutput<S> | Promise<StandardSchemaV1.InferOutput<S>> {
-    return this.#check(this.#fromJson(bytes));
+    return this.check(this.#fromJson(bytes));
   }
 
-  #check(
+  /** What the schema makes of a value. */
+  check(
     value: unknown,
   ): StandardSchemaV1.InferOutput<S> | Promise<StandardSchemaV1.InferOutput<S>> {
     const result = this.#schema["~standard"].validate(value);

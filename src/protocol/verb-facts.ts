@@ -4,6 +4,7 @@
  * A request is `VERB field … [WORD field] … [REQUEST id]`: fields without a word stand first, in this order; the others follow in any order, each behind its word.
  * Durations are written in seconds, with a fraction if need be (`0.5`).
  */
+import type { DocumentRequestOf, DocumentVerb } from "./document-requests.ts";
 import type { RequestOf, Verb } from "./requests.ts";
 
 export type FieldType =
@@ -15,7 +16,11 @@ export type FieldType =
   | "kind"
   /** Kinds by name, joined by commas. */
   | "kinds"
+  /** A document's name: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`. */
+  | "document"
   | "text"
+  /** JSON, as text. */
+  | "json"
   | "bytes"
   /** A signed whole number of 64 bits. */
   | "int64"
@@ -42,10 +47,12 @@ export interface VerbField<Name extends string = string> {
   readonly help: string;
 }
 
-export interface VerbFacts<V extends Verb = Verb> {
-  readonly group: "queues" | "sessions";
-  /** `write`: one operation of the log, takes a request id, may stand in a group. `admin`: as write, but not in a group. `take`: hands out, may wait. `read`: changes nothing. */
-  readonly kind: "write" | "admin" | "take" | "read";
+export interface VerbFacts<V extends Verb | DocumentVerb = Verb | DocumentVerb> {
+  readonly group: "queues" | "sessions" | "documents";
+  /** `write`: one operation of the log, takes a request id, may stand in a group. `admin`: as write, but not in a group. `take`: hands out, may wait. `read`: changes nothing. `change`: writes a document, which takes no request id and no part in a group. */
+  readonly kind: "write" | "admin" | "take" | "read" | "change";
+  /** Unless `kind` says it: `read` is for whoever may read, all else for whoever may write. */
+  readonly role?: "admin";
   readonly since: string;
   readonly help: string;
   /** The answer, for people. */
@@ -53,8 +60,13 @@ export interface VerbFacts<V extends Verb = Verb> {
   readonly fields: readonly VerbField<FieldNameOf<V>>[];
 }
 
-export type FieldNameOf<V extends Verb> =
-  RequestOf<V> extends infer R ? (R extends unknown ? keyof R & string : never) : never;
+export type FieldNameOf<V extends Verb | DocumentVerb> = V extends DocumentVerb
+  ? NamesOf<DocumentRequestOf<V>>
+  : V extends Verb
+    ? NamesOf<RequestOf<V>>
+    : never;
+
+type NamesOf<Request> = Request extends unknown ? keyof Request & string : never;
 
 /** Version of Truba that brought these verbs. */
 export const since = "0.2.0";

@@ -5,6 +5,7 @@ import { clusterCommand } from "./commands/cluster.ts";
 import { commandCommand } from "./commands/command.ts";
 import { configCommand } from "./commands/config.ts";
 import { connectionCommands } from "./commands/connection.ts";
+import { documentCommands } from "./commands/documents.ts";
 import { functionCommands } from "./commands/functions.ts";
 import { infoCommand } from "./commands/info.ts";
 import { queueCommands } from "./commands/queues.ts";
@@ -20,12 +21,14 @@ export function commandTable(): readonly Command[] {
     ...recordCommands.filter(({ name }) => name.includes(".")),
     ...queueCommands,
     ...sessionCommands,
+    ...documentCommands,
     ...subscriptionCommands,
   ];
   const table: readonly Command[] = [
     ...recordCommands,
     ...queueCommands,
     ...sessionCommands,
+    ...documentCommands,
     ...subscriptionCommands,
     ...transactionCommands,
     ...functionCommands(dotted),

@@ -15,6 +15,7 @@ export type CommandGroup =
   | "records"
   | "queues"
   | "sessions"
+  | "documents"
   | "subscriptions"
   | "transactions"
   | "functions"

@@ -29,6 +29,8 @@ interface FlowParts {
   takeNext(): boolean;
   /** Answers wait for {@link ConnectionFlow.flush} at the end of the turn. Told once until then. */
   answered(): void;
+  /** Told whenever what was written has been sent, as far as the client takes it. */
+  flushed?(): void;
 }
 
 /** A request that cannot be taken yet. */
@@ -69,6 +71,11 @@ export class ConnectionFlow {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether so much waits to be taken by the client that nothing should be sent that was not asked for. */
+  get full(): boolean {
+    return this.#waitingBytes > limits.connectionOutputPauseBytes;
   }
 
   /** Takes the requests that have arrived. */
@@ -116,7 +123,10 @@ export class ConnectionFlow {
       );
       this.#connection.destroy();
     } else if (this.#ending && this.queue.length === 0) this.#end();
-    else this.#maybeResume();
+    else {
+      this.#maybeResume();
+      this.#parts.flushed?.();
+    }
   }
 
   /** Closes once what was answered and what is still to be answered is sent; takes no more requests. */

@@ -354,7 +354,13 @@ export class RequestRunner {
   }
 }
 
-function notInGroup({ name }: Command): Failure {
+function notInGroup({ name, group }: Command): Failure {
+  if (group === "documents") {
+    return failure(
+      "ERR",
+      `${name} is not allowed inside MULTI: documents are on no partition and take no part in atomic groups`,
+    );
+  }
   return failure("ERR", `${name} is not allowed inside MULTI`);
 }
 

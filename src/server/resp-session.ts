@@ -37,6 +37,10 @@ export class RespSession implements Session {
   readonly #flow: ConnectionFlow;
   readonly #runner: RequestRunner;
   #owner: Owner | undefined;
+  #gone: AbortController | undefined;
+  #flushingSoon = false;
+  /** Requests that have their turn, or wait for it. */
+  #turns = 0;
 
   /** `answered` is told when answers wait to be flushed at the end of the turn. */
   constructor(parts: {
@@ -63,8 +67,9 @@ export class RespSession implements Session {
       decoder: this.#decoder,
       takeNext: () => this.#takeNext(),
       answered: () => parts.answered(this),
+      flushed: () => this.subscriptions.resume(),
     });
-    this.subscriptions = new Subscriptions(this.reply, this.#flow);
+    this.subscriptions = new Subscriptions(this.reply, this.#flow, () => this.#flushSoon());
     this.#runner = new RequestRunner({
       session: this,
       commands: parts.commands,
@@ -75,6 +80,11 @@ export class RespSession implements Session {
   get owner(): Owner {
     this.#owner ??= this.context.node.requests.openOwner();
     return this.#owner;
+  }
+
+  get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    return this.#gone.signal;
   }
 
   get inTransaction(): boolean {
@@ -112,6 +122,7 @@ export class RespSession implements Session {
     this.#flow.connectionClosed();
     this.#runner.close();
     this.subscriptions.closeAll();
+    this.#gone?.abort();
     if (this.#owner !== undefined) this.context.node.requests.closeOwner(this.#owner);
   }
 
@@ -147,9 +158,28 @@ export class RespSession implements Session {
     return (answer) => {
       write = answer;
       this.#flow.queue.settle(tag, done);
-      // No turn of the node may be coming that would send it.
-      this.flush();
+      this.#flushSoon();
     };
+  }
+
+  get hasTurns(): boolean {
+    return this.#turns > 0;
+  }
+
+  answerInTurn(begin: (answer: (write: (reply: RespWriter) => void) => void) => void): void {
+    let write: ((reply: RespWriter) => void) | undefined;
+    this.#turns++;
+    this.#flow.queue.expectInTurn(
+      (tag) => {
+        begin((answer) => {
+          this.#turns--;
+          write = answer;
+          this.#flow.queue.settle(tag, done);
+          this.#flushSoon();
+        });
+      },
+      () => write?.(this.reply),
+    );
   }
 
   quit(): void {
@@ -191,6 +221,16 @@ export class RespSession implements Session {
 
   discardTransaction(): void {
     this.#runner.discardTransaction();
+  }
+
+  /** No turn of the node may be coming that would send what was written. What is answered at one time leaves in one write. */
+  #flushSoon(): void {
+    if (this.#flushingSoon) return;
+    this.#flushingSoon = true;
+    this.context.clock.soon(() => {
+      this.#flushingSoon = false;
+      this.flush();
+    });
   }
 
   #takeNext(): boolean {

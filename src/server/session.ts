@@ -30,6 +30,12 @@ export interface Session extends ListedSession {
   answer(write: (reply: RespWriter) => void): void;
   /** Holds a place for an answer that is known later; the function that it returns must be called once, with what writes it. */
   answerLater(): (write: (reply: RespWriter) => void) => void;
+  /** Something that {@link answerInTurn} began, or is to begin, is not answered. */
+  readonly hasTurns: boolean;
+  /** As {@link answerLater}, but begins when everything before it is answered. */
+  answerInTurn(begin: (answer: (write: (reply: RespWriter) => void) => void) => void): void;
+  /** Aborted when the connection is over. */
+  readonly gone: AbortSignal;
   /** Answers +OK at its place, then closes. */
   quit(): void;
   /** Closes once what was answered and what is still to be answered is sent; takes no more requests. */

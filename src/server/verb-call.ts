@@ -160,10 +160,12 @@ function valueOf(plan: Plan, call: Call, index: number): FieldValue {
     case "queue":
     case "session":
     case "kind":
+    case "document":
       return plan.repeated.of(call, index);
     case "kinds":
       return plan.repeated.of(call, index).split(",");
     case "text":
+    case "json":
       return utf8Of(call, index, label);
     case "int64":
       return int64Of(call, index, label);

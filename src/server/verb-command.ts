@@ -7,7 +7,7 @@ import { responseOf } from "../node/request-operation.ts";
 import type { RequestContext } from "../node/requests.ts";
 import type { RespWriter } from "../protocol/resp-writer.ts";
 import type { VerbFacts } from "../protocol/verb-facts.ts";
-import { type TableVerb, verbs } from "../protocol/verbs.ts";
+import { type TableVerb, type WordVerb, verbs } from "../protocol/verbs.ts";
 import type { Call } from "./call.ts";
 import type {
   Command,
@@ -24,7 +24,7 @@ import { VerbParser, numberIn } from "./verb-call.ts";
 import { argumentFacts, usageLine } from "./verb-usage.ts";
 
 export function verbCommand(verb: TableVerb): Command {
-  const facts: VerbFacts = verbs[verb];
+  const facts: VerbFacts & { kind: Exclude<VerbFacts["kind"], "change"> } = verbs[verb];
   const base = commandFacts(verb, facts);
   const parser = new VerbParser(base.name, facts.fields);
   if (facts.kind === "read") return readCommand(verb, base, parser);
@@ -32,7 +32,7 @@ export function verbCommand(verb: TableVerb): Command {
   return verb === "session.new" ? openingCommand(base, parser) : writeCommand(verb, base, parser);
 }
 
-function commandFacts(verb: TableVerb, facts: VerbFacts): CommandFacts {
+export function commandFacts(verb: WordVerb, facts: VerbFacts): CommandFacts {
   const { fields, kind, group, since, help, answer } = facts;
   const places = fields.filter(({ word }) => word === undefined);
   const hasKey = places[0]?.type === "queue" || places[0]?.type === "session";
@@ -45,7 +45,7 @@ function commandFacts(verb: TableVerb, facts: VerbFacts): CommandFacts {
     name: verb.toUpperCase(),
     arity: isExact ? words : -words,
     flags: kind === "read" ? ["readonly"] : ["write", "denyoom"],
-    role: kind === "read" ? "read" : "write",
+    role: facts.role ?? (kind === "read" ? "read" : "write"),
     group,
     since,
     usage: takesId ? `${usage} [REQUEST id]` : usage,

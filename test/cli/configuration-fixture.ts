@@ -17,6 +17,8 @@ interface Given {
   readonly unplaced?: readonly string[];
   readonly environment?: Record<string, string>;
   readonly file?: string | Uint8Array;
+  /** Other files. */
+  readonly others?: Readonly<Record<string, string>>;
 }
 
 /** Loads with `file` as truba.yaml. */
@@ -25,8 +27,9 @@ export function load({
   unplaced = [],
   environment = {},
   file,
+  others = {},
 }: Given): LoadedConfiguration {
-  const files = filesOf(file === undefined ? {} : { "truba.yaml": file });
+  const files = filesOf(file === undefined ? others : { "truba.yaml": file, ...others });
   return loadConfiguration({ flags, unplaced, environment, files });
 }
 

@@ -59,11 +59,19 @@ suite("tokens in the file", () => {
   test("an empty section holds nothing; of kinds that is something else than no section", () => {
     for (const file of ["", "tokens:\n", "tokens: []\n"]) {
       assert.deepEqual(problems({ file }), []);
-      assert.deepEqual(load({ file }).sections, { tokens: [], sessions: undefined });
+      assert.deepEqual(load({ file }).sections, {
+        tokens: [],
+        sessions: undefined,
+        documents: undefined,
+      });
     }
     for (const file of ["sessions:\n", "sessions: {}\n"]) {
       assert.deepEqual(problems({ file }), []);
-      assert.deepEqual(load({ file }).sections, { tokens: [], sessions: [] });
+      assert.deepEqual(load({ file }).sections, {
+        tokens: [],
+        sessions: [],
+        documents: undefined,
+      });
     }
   });
 

@@ -25,6 +25,7 @@ suite("configuration (DESIGN §12)", () => {
       partitions: 16,
       clusterName: "Truba",
       name: undefined,
+      documentPeers: undefined,
       logLevel: "info",
       shutdownSeconds: 10,
       walSegmentBytes: 67_108_864,

@@ -99,7 +99,7 @@ suite("the browser's door", () => {
       paths.includes("src/client/truba.ts") && paths.includes("src/client/http-channel.ts"),
     );
     const wrong = paths.filter(
-      (path) => !/^src\/(browser\.ts|client\/|base\/|protocol\/|placement\/)/.test(path),
+      (path) => !/^src\/(browser\.ts|client\/|base\/|protocol\/|placement\/|patch\/)/.test(path),
     );
     assert.deepEqual(wrong, []);
     assert.ok(!paths.some((path) => /resp/.test(path)), paths.join("\n"));

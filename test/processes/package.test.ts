@@ -100,6 +100,28 @@ globalThis.outcome = (async () => {
 })();
 </script>`;
 
+const bundlePage = `<!doctype html><meta charset="utf-8"><title>truba</title><script type="module">
+import { connect } from "/truba/truba.browser.js";
+globalThis.outcome = (async () => {
+  const node = new URL(location.href).searchParams.get("node");
+  const [db, other] = [await connect(node), await connect(node)];
+  const doc = db.document("default");
+  await doc.patch([{ op: "add", path: "/a", value: 1 }]);
+  const refused = await doc.patch([{ op: "remove", path: "/b" }]).catch(({ code, cause }) => [code, cause.path]);
+  const seen = [];
+  for await (const { kind, value, verdicts } of doc.subscribe()) {
+    seen.push([kind, JSON.stringify(value), verdicts.length]);
+    if (seen.length === 1) await other.document("default").patch([{ op: "add", path: "/b", value: ["é"] }]);
+    else if (seen.length === 2) await doc.put({ c: null }, { until: "final" });
+    else break;
+  }
+  const { value, hash, transactions } = await other.document("default").get();
+  await db.close();
+  await other.close();
+  return { seen, refused, value, hash: hash.length, transactions };
+})();
+</script>`;
+
 /** Strict TypeScript over one file, with nothing skipped. Returns what the compiler says. */
 function typeCheck(folder: string, text: string, settings: Readonly<Record<string, unknown>>) {
   writeFileSync(join(folder, "usage.ts"), text);
@@ -147,6 +169,44 @@ function graphOf(door: string): { files: Set<string>; others: string[] } {
   return { files, others };
 }
 
+/** What a page comes to that a server of its own gives out, beside a node. */
+async function outcomeIn(html: string): Promise<unknown> {
+  const dist = join(packageRoot, "dist");
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://page").pathname;
+    const file = normalize(join(dist, path.replace("/truba/", "")));
+    if (path === "/") response.setHeader("content-type", "text/html").end(html);
+    else if (path.startsWith("/truba/") && file.startsWith(dist) && existsSync(file))
+      response.setHeader("content-type", "text/javascript").end(readFileSync(file));
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  using directory = new TemporaryDirectory();
+  await using node = await ServerProcess.start({
+    data: join(directory.path, "data"),
+    http: "127.0.0.1:0",
+    flags: ["--http-origins", origin],
+  });
+  const http = /http:\/\/127\.0\.0\.1:\d+/.exec(node.stdout)?.[0] ?? "";
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+  const browser = await chromium.launch({ executablePath, args });
+  try {
+    const opened = await browser.newPage();
+    const complaints: string[] = [];
+    opened.on("pageerror", ({ message }) => complaints.push(message));
+    await opened.goto(`${origin}/?node=${encodeURIComponent(http)}`);
+    await opened.waitForFunction("globalThis.outcome !== undefined", { timeout: 15_000 });
+    const outcome: unknown = await opened.evaluate("globalThis.outcome");
+    assert.deepEqual(complaints, []);
+    return outcome;
+  } finally {
+    await browser.close();
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
 suite("the package", { skip: notBuilt }, () => {
   const place = notBuilt === false ? new TemporaryDirectory() : undefined;
   const folder = join(place?.path ?? "", "project");
@@ -166,7 +226,13 @@ suite("the package", { skip: notBuilt }, () => {
       paths.filter((path) => !wanted.test(path) || /tsconfig|\.test\./.test(path)),
       [],
     );
-    for (const path of ["dist/index.js", "dist/index.d.ts", "dist/browser.js", "web/index.html"])
+    for (const path of [
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/browser.js",
+      "dist/truba.browser.js",
+      "web/index.html",
+    ])
       assert.ok(paths.includes(path), `${path} is missing`);
     const text = `${packed.size} bytes packed, ${packed.unpackedSize} unpacked, ${paths.length} files`;
     t.diagnostic(text);
@@ -261,45 +327,38 @@ suite("the package", { skip: notBuilt }, () => {
     assert.ok(node.others.length > 10, "the same search finds what the other door imports");
   });
 
-  test("a page loads it as it is, pushes, consumes and groups", { skip: noChromium }, async () => {
-    const dist = join(packageRoot, "dist");
-    const server = createServer((request, response) => {
-      const path = new URL(request.url ?? "/", "http://page").pathname;
-      const file = normalize(join(dist, path.replace("/truba/", "")));
-      if (path === "/") response.setHeader("content-type", "text/html").end(page);
-      else if (path.startsWith("/truba/") && file.startsWith(dist) && existsSync(file))
-        response.setHeader("content-type", "text/javascript").end(readFileSync(file));
-      else response.writeHead(404).end();
-    });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    using directory = new TemporaryDirectory();
-    await using node = await ServerProcess.start({
-      data: join(directory.path, "data"),
-      http: "127.0.0.1:0",
-      flags: ["--http-origins", origin],
-    });
-    const http = /http:\/\/127\.0\.0\.1:\d+/.exec(node.stdout)?.[0] ?? "";
-    const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-    const browser = await chromium.launch({ executablePath, args });
-    try {
-      const opened = await browser.newPage();
-      const complaints: string[] = [];
-      opened.on("pageerror", ({ message }) => complaints.push(message));
-      await opened.goto(`${origin}/?node=${encodeURIComponent(http)}`);
-      await opened.waitForFunction("globalThis.outcome !== undefined", { timeout: 15_000 });
-      const outcome: unknown = await opened.evaluate("globalThis.outcome");
-      assert.deepEqual(complaints, []);
-      assert.deepEqual(outcome, {
-        seen: ["order 1", "order 2", "order 3"],
-        record: "written",
-        priority: "9007199254740993",
-        refused: "NOQUEUE",
-      });
-    } finally {
-      await browser.close();
-      server.close();
-      server.closeAllConnections();
-    }
+  test("the bundled file is all of it in one: nothing of Node, nothing to load", (t) => {
+    const { files, others } = graphOf(join(packageRoot, "dist", "truba.browser.js"));
+    assert.deepEqual([files.size, others], [1, []]);
+    const bytes = readFileSync([...files][0] ?? "").length;
+    t.diagnostic(`${bytes} bytes`);
+    assert.ok(bytes < 120_000, `${bytes} bytes`);
   });
+
+  test("a page loads it as it is, pushes, consumes and groups", { skip: noChromium }, async () => {
+    assert.deepEqual(await outcomeIn(page), {
+      seen: ["order 1", "order 2", "order 3"],
+      record: "written",
+      priority: "9007199254740993",
+      refused: "NOQUEUE",
+    });
+  });
+
+  test(
+    "a page with the bundled file patches a document and follows it",
+    { skip: noChromium },
+    async () => {
+      assert.deepEqual(await outcomeIn(bundlePage), {
+        seen: [
+          ["snapshot", '{"a":1}', 0],
+          ["change", '{"a":1,"b":["é"]}', 1],
+          ["change", '{"c":null}', 1],
+        ],
+        refused: ["PATCHFAILED", "/b"],
+        value: { c: null },
+        hash: 64,
+        transactions: 3,
+      });
+    },
+  );
 });

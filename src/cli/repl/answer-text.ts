@@ -74,12 +74,28 @@ function verbText(fields: Fields, screen: Screen): string {
   const [first] = fields;
   if (first === undefined) return "Done";
   const [name, value] = first;
-  if (fields.size > 1 || !Array.isArray(value)) return detailsText(fields);
+  if (fields.size > 1) return detailsAndTables(fields, screen);
+  if (!Array.isArray(value)) return detailsText(fields);
   if (value.length === 0) return `No ${name}`;
   const rows = value.map(fieldsOf);
   // Records of a session are a list of their own; they do not fit into a row.
   if (rows.some((row) => row.has("records"))) return rows.map(detailsText).join("\n\n");
   return listText(rows, listColumns[name], screen);
+}
+
+/** What is one thing as pairs, and below them a table of each list. */
+function detailsAndTables(fields: Fields, screen: Screen): string {
+  const parts: string[] = [];
+  const single = [...fields].filter(([, value]) => !isList(value));
+  if (single.length > 0) parts.push(detailsText(new Map(single)));
+  for (const [name, value] of fields)
+    if (isList(value)) parts.push(listText(value.map(fieldsOf), listColumns[name], screen));
+  return parts.join("\n\n");
+}
+
+/** Several things, each with fields of its own. */
+function isList(value: RespReply): value is RespReply[] {
+  return Array.isArray(value) && value.some((item) => item instanceof Map);
 }
 
 /** What a list shows of each; the rest is what `queue stats` tells. Without an entry: all. */
@@ -95,6 +111,7 @@ const listColumns: Readonly<Partial<Record<string, readonly string[]>>> = {
     "dead",
     "payloadBytes",
   ],
+  transactions: ["position", "source", "id", "final", "verdict", "operations"],
 };
 
 function listText(

@@ -73,6 +73,9 @@ const passingCodes: ReadonlySet<string> = new Set([
 /** Answers of a node that is going. */
 const leavingCodes: ReadonlySet<string> = new Set(["SHUTTINGDOWN", "STOPPED"]);
 
+/** Answers that say that nothing was done. */
+const refusalCodes: ReadonlySet<string> = new Set(["OVERLOADED", "SHUTTINGDOWN"]);
+
 const retryEveryMs = 100;
 
 /** A request that ends its node each time is not sent for ever. */
@@ -125,12 +128,13 @@ export class ClusterClient {
         }
         if (!(error instanceof Disconnected)) throw error;
         this.#lose(link);
-        if (sent >= sendsMaxCount) throw new NoNode(request.writes);
+        if (sent >= sendsMaxCount || request.onlyOnce) throw new NoNode(request.writes);
         continue;
       }
       if (!(reply instanceof RespError)) return reply;
       passingUntilMs ||= performance.now() + this.#parts.timings.unreachableMaxMs;
       const leaves = leavingCodes.has(reply.code);
+      if (request.onlyOnce && !refusalCodes.has(reply.code)) return reply;
       if (performance.now() > passingUntilMs || !(leaves || passingCodes.has(reply.code)))
         return reply;
       if (leaves) this.#lose(link);

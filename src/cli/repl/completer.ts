@@ -1,7 +1,7 @@
-/** What Tab offers: commands, words and choices from the tables, and names of queues and kinds from the node, which are asked for at most every few seconds. */
+/** What Tab offers: commands, words and choices from the tables, and names of queues, kinds and documents from the node, which are asked for at most every few seconds. */
 import type { VerbField } from "../../protocol/verb-facts.ts";
-import type { TableVerb } from "../../protocol/verbs.ts";
-import { tableVerbs } from "../../protocol/verbs.ts";
+import type { WordVerb } from "../../protocol/verbs.ts";
+import { wordVerbNames } from "../../protocol/verbs.ts";
 import type { RespReply } from "../../protocol/resp-reply.ts";
 import { recordVerbs } from "./record-verbs.ts";
 import { fieldsOf, textOf } from "./reply-fields.ts";
@@ -26,10 +26,12 @@ const namesMaxCount = 1_000;
 export class Completer {
   readonly #queues: NameList;
   readonly #kinds: NameList;
+  readonly #documents: NameList;
 
   constructor(ask: Ask) {
     this.#queues = new NameList(ask, ["QUEUE.LIST", "COUNT", String(namesMaxCount)], "queue");
     this.#kinds = new NameList(ask, ["SESSION.KINDS"], "kind");
+    this.#documents = new NameList(ask, ["DOC.LIST", "COUNT", String(namesMaxCount)], undefined);
   }
 
   /** For the line up to the cursor. */
@@ -60,7 +62,7 @@ export class Completer {
     return verb === undefined ? [] : this.#fieldWords(verb, before.slice(1));
   }
 
-  async #fieldWords(verb: TableVerb, given: readonly string[]): Promise<readonly string[]> {
+  async #fieldWords(verb: WordVerb, given: readonly string[]): Promise<readonly string[]> {
     const facts = factsOf(verb);
     const placed = placedFields(facts);
     const next = placed[given.length];
@@ -75,6 +77,7 @@ export class Completer {
 
   #values(field: VerbField): Promise<readonly string[]> | readonly string[] {
     if (field.type === "queue") return this.#queues.names();
+    if (field.type === "document") return this.#documents.names();
     if (field.type === "kind" || field.type === "kinds") return this.#kinds.names();
     return field.choices ?? [];
   }
@@ -82,12 +85,12 @@ export class Completer {
 
 /** Names in dots only for those who type them so. */
 function firstWords(begun: string): readonly string[] {
-  if (begun.includes(".")) return tableVerbs.map((verb) => verb.toUpperCase());
+  if (begun.includes(".")) return wordVerbNames.map((verb) => verb.toUpperCase());
   return [...recordVerbs.map(({ name }) => name), ...verbGroups, ...ownWords];
 }
 
 function verbsOf(group: string): readonly string[] {
-  return tableVerbs
+  return wordVerbNames
     .filter((verb) => verb.startsWith(`${group}.`))
     .map((verb) => verb.slice(group.length + 1));
 }
@@ -96,11 +99,12 @@ function verbsOf(group: string): readonly string[] {
 class NameList {
   readonly #ask: Ask;
   readonly #question: readonly string[];
-  readonly #field: string;
+  readonly #field: string | undefined;
   #names: readonly string[] = [];
   #askedMs = -Infinity;
 
-  constructor(ask: Ask, question: readonly string[], field: string) {
+  /** `field`: where each item of the answer has its name; `undefined`: the items are names. */
+  constructor(ask: Ask, question: readonly string[], field: string | undefined) {
     this.#ask = ask;
     this.#question = question;
     this.#field = field;
@@ -121,10 +125,10 @@ class NameList {
   }
 }
 
-/** The field of each map in the lists of an answer. */
-function namesIn(reply: RespReply, field: string): readonly string[] {
+/** The items in the lists of an answer, or a field of each. */
+function namesIn(reply: RespReply, field: string | undefined): readonly string[] {
   return [...fieldsOf(reply).values()]
     .flatMap((list) => (Array.isArray(list) ? list : []))
-    .map((item) => textOf(fieldsOf(item).get(field)))
+    .map((item) => textOf(field === undefined ? item : fieldsOf(item).get(field)))
     .filter((name) => name !== "");
 }

@@ -13,7 +13,7 @@ import {
   verbGroups,
   wordUsage,
 } from "./verb-usage.ts";
-import { type TableVerb, tableVerbs } from "../../protocol/verbs.ts";
+import { type WordVerb, wordVerbNames } from "../../protocol/verbs.ts";
 
 const own: readonly (readonly [string, string])[] = [
   ["help [command]", "this list, or all about one command"],
@@ -35,7 +35,7 @@ export function helpAnswer(topic: string, screen: Screen): Answer {
   if (verb !== undefined) return { text: verbHelp(verb), succeeded: true };
   const line = own.find(([usage]) => usage.split(" ")[0] === wanted);
   if (line !== undefined) return { text: `${line[0]}\n\n${line[1]}`, succeeded: true };
-  const known = [...recordVerbs.map(({ name }) => name), ...tableVerbs.map(typedName)];
+  const known = [...recordVerbs.map(({ name }) => name), ...wordVerbNames.map(typedName)];
   return errorAnswer(`there is no command ${shown(topic)}${suggestion(topic, known)}`);
 }
 
@@ -50,19 +50,23 @@ function overviewText(screen: Screen): string {
     ...verbGroups.map((group) => groupText(group, screen)),
     heading("Here", screen),
     indented(own),
-    "Words of queues and sessions may be quoted as in a shell; durations are in seconds.",
+    "Words of queues, sessions and documents may be quoted as in a shell; durations are in seconds.",
   ].join("\n");
 }
 
 function groupText(group: string, screen: Screen): string {
-  const pairs = tableVerbs
-    .filter((verb) => verb.startsWith(`${group}.`))
-    .map((verb): [string, string] => [shortUsage(verb), firstSentence(factsOf(verb).help)]);
-  return `${heading(`${group[0]?.toUpperCase()}${group.slice(1)}s`, screen)}\n${indented(pairs)}`;
+  const verbs = wordVerbNames.filter((verb) => verb.startsWith(`${group}.`));
+  const pairs = verbs.map((verb): [string, string] => [
+    shortUsage(verb),
+    firstSentence(factsOf(verb).help),
+  ]);
+  const [first = "doc.get"] = verbs;
+  const title = factsOf(first).group;
+  return `${heading(`${title[0]?.toUpperCase()}${title.slice(1)}`, screen)}\n${indented(pairs)}`;
 }
 
 /** The verb with what it must have. */
-function shortUsage(verb: TableVerb): string {
+function shortUsage(verb: WordVerb): string {
   const fields = factsOf(verb).fields;
   const placed = fields
     .filter(({ word }) => word === undefined)
@@ -70,7 +74,7 @@ function shortUsage(verb: TableVerb): string {
   return [typedName(verb), ...placed, ...(placed.length < fields.length ? ["…"] : [])].join(" ");
 }
 
-function verbHelp(verb: TableVerb): string {
+function verbHelp(verb: WordVerb): string {
   const { fields, help, answer } = factsOf(verb);
   const pairs = fields.map((field): [string, string] => [
     field.word === undefined ? placeOf(field) : wordUsage(field),

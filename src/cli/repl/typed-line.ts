@@ -1,14 +1,15 @@
 /**
- * What a typed line asks for. Records are written as in Warehouse, `SET key rest of the line`; queues and sessions as in the table of verbs, with words quoted
+ * What a typed line asks for. Records are written as in Warehouse, `SET key rest of the line`; queues, sessions and documents as in the table of verbs, with words quoted
  * as in a shell: `queue push emails "hello world" PRIORITY 3` or `QUEUE.PUSH emails …`.
  */
 import { LineRequest } from "../../protocol/line-request.ts";
 import type { VerbFacts } from "../../protocol/verb-facts.ts";
-import type { TableVerb } from "../../protocol/verbs.ts";
+import type { WordVerb } from "../../protocol/verbs.ts";
 import { shown } from "../../base/shown-value.ts";
 import { suggestion } from "../configuration-problem.ts";
 import { type RecordVerb, recordVerbs } from "./record-verbs.ts";
 import {
+  changes,
   factsOf,
   findVerb,
   placedFields,
@@ -22,12 +23,14 @@ import { splitWords } from "./words.ts";
 /** One command for the node. */
 export interface TypedRequest {
   readonly kind: "request";
-  readonly verb: RecordVerb["name"] | TableVerb;
+  readonly verb: RecordVerb["name"] | WordVerb;
   /** The words to send, without a request id of ours. */
   readonly words: readonly (string | Uint8Array)[];
   readonly writes: boolean;
   /** Whether a request id of ours may follow the words. */
   readonly takesRequestId: boolean;
+  /** A second time it could take effect a second time: it has no request id, and cannot have one. */
+  readonly onlyOnce: boolean;
 }
 
 export type TypedLine =
@@ -73,6 +76,7 @@ function recordRequest(line: Buffer, request: LineRequest, verb: RecordVerb): Ty
     ],
     writes: verb.kind === "write",
     takesRequestId: verb.kind === "write" && id.length === 0,
+    onlyOnce: false,
   };
 }
 
@@ -105,7 +109,7 @@ function wordsRequest(words: readonly Buffer[]): TypedLine {
 }
 
 /** Places the words by the table, so that a missing or unknown one is named here; what values may be is the node's to say. */
-function verbRequest(verb: TableVerb, given: readonly Buffer[]): TypedLine {
+function verbRequest(verb: WordVerb, given: readonly Buffer[]): TypedLine {
   const facts = factsOf(verb);
   const sent: (string | Uint8Array)[] = [verb.toUpperCase()];
   let at = 0;
@@ -139,8 +143,9 @@ function verbRequest(verb: TableVerb, given: readonly Buffer[]): TypedLine {
     kind: "request",
     verb,
     words: sent,
-    writes: takesRequestId(facts),
+    writes: changes(facts),
     takesRequestId: takesRequestId(facts) && !hasId,
+    onlyOnce: facts.kind === "change",
   };
 }
 

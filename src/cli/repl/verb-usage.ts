@@ -1,25 +1,25 @@
-/** How the verbs of queues and sessions are written here, from their table: names, usage lines, and which word may stand where. */
+/** How the verbs of queues, sessions and documents are written here, from their table: names, usage lines, and which word may stand where. */
 import type { FieldType, VerbFacts, VerbField } from "../../protocol/verb-facts.ts";
-import { type TableVerb, tableVerbs, verbs } from "../../protocol/verbs.ts";
+import { type WordVerb, wordVerbNames, wordVerbs } from "../../protocol/verbs.ts";
 
-export function factsOf(verb: TableVerb): VerbFacts {
-  return verbs[verb];
+export function factsOf(verb: WordVerb): VerbFacts {
+  return wordVerbs[verb];
 }
 
 /** `queue.push` or `queue push`, in letters of any size; `undefined` if there is no such verb. */
-export function findVerb(name: string): TableVerb | undefined {
+export function findVerb(name: string): WordVerb | undefined {
   const wanted = name.toLowerCase().replace(" ", ".");
-  return tableVerbs.find((verb) => verb === wanted);
+  return wordVerbNames.find((verb) => verb === wanted);
 }
 
 /** `queue push`: a verb as people type it. */
-export function typedName(verb: TableVerb): string {
+export function typedName(verb: WordVerb): string {
   return verb.replace(".", " ");
 }
 
-/** The first words of typed names: `queue`, `session`. */
+/** The first words of typed names: `queue`, `session`, `doc`. */
 export const verbGroups: readonly string[] = [
-  ...new Set(tableVerbs.map((verb) => verb.slice(0, verb.indexOf(".")))),
+  ...new Set(wordVerbNames.map((verb) => verb.slice(0, verb.indexOf(".")))),
 ];
 
 /** The fields that stand first, in their order, each required. */
@@ -37,12 +37,19 @@ export function takesRequestId(facts: VerbFacts): boolean {
   return facts.kind === "write" || facts.kind === "admin";
 }
 
+/** Whether it may have changed something when its answer does not come. */
+export function changes(facts: VerbFacts): boolean {
+  return takesRequestId(facts) || facts.kind === "change";
+}
+
 const placeholders: Readonly<Record<FieldType, string>> = {
   queue: "queue",
   session: "session",
   kind: "kind",
   kinds: "kind[,kind...]",
+  document: "document",
   text: "text",
+  json: "json",
   bytes: "bytes",
   int64: "number",
   count: "number",
@@ -53,7 +60,7 @@ const placeholders: Readonly<Record<FieldType, string>> = {
 };
 
 /** `queue push queue payload [PRIORITY number] …` */
-export function usageOf(verb: TableVerb): string {
+export function usageOf(verb: WordVerb): string {
   const facts = factsOf(verb);
   const fields = facts.fields.map((field) =>
     field.word === undefined ? placeOf(field) : `[${wordUsage(field)}]`,

@@ -93,6 +93,19 @@ suite("answers of queues and sessions", () => {
     assert.equal(text, "\u001b[1mkind   number\u001b[0m\norder       1");
   });
 
+  test("things beside a list stand above its table", () => {
+    const member = { source: "n1", kind: "self" };
+    const reply = map({ name: "default", members: [map(member)], total: 3 });
+    const text = answerOf(asked("doc.status"), reply, pipe).text;
+    assert.deepEqual(String(text).split("\n"), [
+      "name   default",
+      "total  3",
+      "",
+      "source  kind",
+      "n1      self",
+    ]);
+  });
+
   test("a list of queues shows what fits on a line", () => {
     const queue = { queue: "a", implementation: "fifo", maxSize: null, waiting: 3, dead: 0 };
     const text = String(
@@ -156,7 +169,14 @@ suite("help", () => {
 });
 
 function asked(verb: TypedRequest["verb"]): TypedRequest {
-  return { kind: "request", verb, words: [], writes: false, takesRequestId: false };
+  return {
+    kind: "request",
+    verb,
+    words: [],
+    writes: false,
+    takesRequestId: false,
+    onlyOnce: false,
+  };
 }
 
 /** A map as a node sends it: names and texts as bulk strings. */

@@ -8,6 +8,10 @@ suite("completion", () => {
   const asked: string[] = [];
   const node = (words: readonly string[]): Promise<RespReply> => {
     asked.push(words.join(" "));
+    if (words[0] === "DOC.LIST")
+      return Promise.resolve(
+        new Map([[Buffer.from("names"), [Buffer.from("default"), Buffer.from("design")]]]),
+      );
     const isQueues = words[0] === "QUEUE.LIST";
     const items = (isQueues ? ["emails", "errors"] : ["order"]).map((name): RespReply => {
       return new Map([[Buffer.from(isQueues ? "queue" : "kind"), Buffer.from(name)]]);
@@ -20,7 +24,7 @@ suite("completion", () => {
   };
 
   for (const [line, expected] of [
-    ["", ": SET GET DELETE queue session help auth exit quit"],
+    ["", ": SET GET DELETE queue session doc help auth exit quit"],
     ["q", "q: queue quit"],
     ["se", "se: SET session"],
     ["QUEUE.P", "QUEUE.P: QUEUE.PUSH QUEUE.POP QUEUE.PEEK QUEUE.PURGE QUEUE.PAUSE"],
@@ -41,6 +45,9 @@ suite("completion", () => {
     ["queue nack emails 1 2 UNCOUNTED ", ": DELAY"],
     ["session new o", "o: order"],
     ["session list STATE s", "s: stored"],
+    ["doc patch des", "des: design"],
+    ["DOC.GET default ", ": AT"],
+    ["doc history default VERDICT ", ": ok rejected"],
     ["queue nothing ", ": "],
     ["SET ", ": "],
   ] as const) {

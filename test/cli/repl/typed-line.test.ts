@@ -4,7 +4,7 @@ import { suite, test } from "node:test";
 import * as fc from "fast-check";
 import { readTypedLine, type TypedLine } from "../../../src/cli/repl/typed-line.ts";
 import { splitWords } from "../../../src/cli/repl/words.ts";
-import { tableVerbs } from "../../../src/protocol/verbs.ts";
+import { wordVerbNames } from "../../../src/protocol/verbs.ts";
 
 const key = "0d5d3807-5fbf-4228-a657-5a091c4e497f";
 
@@ -110,7 +110,7 @@ suite("a typed line", () => {
   }
 
   test("every verb of the table is understood, written in both ways", () => {
-    for (const verb of tableVerbs) {
+    for (const verb of wordVerbNames) {
       for (const name of [verb.toUpperCase(), verb.replace(".", " ")]) {
         const typed = readTypedLine(Buffer.from(`${name} a 1 2 3 4 5`));
         const isVerb = typed.kind === "request" && typed.verb === verb;
