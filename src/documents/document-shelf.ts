@@ -4,7 +4,7 @@
  *     gathered, seal   in every turn while the log is not busy: merges, and one batch of the journal for all documents
  *     confirm          in every turn: what has become durable is shown and answered
  */
-import { type Clock, type Timer, nextTurn } from "../base/clock.ts";
+import { type Clock, nextTurn } from "../base/clock.ts";
 import { TrubaError, errorText } from "../base/errors.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import { limits } from "../base/limits.ts";
@@ -18,6 +18,7 @@ import { freshSource, recoverDocuments } from "./document-recovery.ts";
 import { DocumentSlot } from "./document-slot.ts";
 import { DocumentStore, type StoreParts, noFiles } from "./document-store.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
+import { IdleDocuments } from "./idle-documents.ts";
 import { Journal } from "./journal.ts";
 import { KnownNodes } from "./known-nodes.ts";
 import { OwnClock } from "./own-clock.ts";
@@ -69,8 +70,10 @@ export class DocumentShelf implements DocumentHost {
   #peers = 0;
   #confirmed: number;
   #failed: Error | undefined;
-  #idleTimer: Timer | undefined;
+  readonly #idle: IdleDocuments;
   #checkpointing: Promise<boolean> | undefined;
+  /** Entry of the journal in which the last checkpoint said again what concerns the whole node; 0: it holds nothing. */
+  #restated = 0;
 
   private constructor(parts: ShelfParts) {
     this.#parts = parts;
@@ -81,6 +84,7 @@ export class DocumentShelf implements DocumentHost {
     this.journal = new Journal({ wal, clock, entryMaxBytes, wake });
     this.#own = new OwnClock(clock, this.journal, firstStamp);
     this.#known = new KnownNodes(this.journal, []);
+    this.#idle = new IdleDocuments(clock, this.#slots);
     this.#confirmed = this.journal.durable;
   }
 
@@ -97,7 +101,7 @@ export class DocumentShelf implements DocumentHost {
     shelf.#source = source;
     shelf.#own = new OwnClock(parts.clock, shelf.journal, ceiling);
     shelf.#known = new KnownNodes(shelf.journal, known);
-    shelf.#everyIdle();
+    shelf.#idle.start();
     void shelf.#loadTails();
     return shelf;
   }
@@ -300,7 +304,7 @@ export class DocumentShelf implements DocumentHost {
   fail(error: Error): void {
     if (this.#failed !== undefined) return;
     this.#failed = error;
-    this.#idleTimer?.cancel();
+    this.#idle.stop();
     this.journal.fail(stopped());
     for (const { document } of this.#slots.values()) document?.fail(stopped());
   }
@@ -315,7 +319,9 @@ export class DocumentShelf implements DocumentHost {
 
   async #checkpoint(): Promise<boolean> {
     const { journal } = this;
-    if (journal.durable === 0 && !journal.gathered) return true;
+    // Where nothing has changed nothing is written: that alone would be a turn, which asks for the next round.
+    const unchanged = journal.durable === this.#restated && !journal.gathered;
+    if (unchanged && [...this.#slots.values()].every((slot) => slot.isCheckpointed)) return true;
     // What concerns the whole node is said again in an entry that stays.
     this.#own.beforeSeal(true);
     this.#known.restate();
@@ -326,6 +332,7 @@ export class DocumentShelf implements DocumentHost {
       // The node stops.
       return false;
     }
+    this.#restated = restated;
     let all = true;
     let trimTo = restated - 1;
     for (const slot of this.#slots.values()) {
@@ -369,27 +376,6 @@ export class DocumentShelf implements DocumentHost {
           "a document cannot be loaded",
         );
       }
-    }
-  }
-
-  /** Documents that nobody uses leave memory. */
-  #everyIdle(): void {
-    this.#idleTimer = this.clock.after(limits.documentIdleMs / 4, () => {
-      void this.#unloadIdle().finally(() => {
-        if (this.#failed === undefined) this.#everyIdle();
-      });
-    });
-  }
-
-  async #unloadIdle(): Promise<void> {
-    const before = this.clock.monotonicMs() - limits.documentIdleMs;
-    for (const slot of this.#slots.values()) {
-      const { document } = slot;
-      if (document === undefined || document.usedMs > before || !document.unused) continue;
-      if (this.#failed !== undefined) return;
-      // Names that were looked for and never written must not add up to the limit of documents.
-      if (!slot.exists) this.#slots.delete(slot.name);
-      else await slot.unload(before);
     }
   }
 }

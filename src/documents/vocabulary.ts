@@ -11,7 +11,6 @@ import type {
   DocumentView,
   HistoryPage,
   HistoryQuery,
-  Rejection,
   Source,
 } from "../protocol/documents.ts";
 import type { Moment } from "../protocol/moment.ts";

@@ -220,7 +220,7 @@ suite("the package", { skip: notBuilt }, () => {
 
   test("holds what runs, its types and its documents, and nothing else; it is small", (t) => {
     const wanted =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|web\/[\w.-]+|dist\/.+\.js|dist\/.+\.d\.ts)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|web\/(?:documents\/)?[\w.-]+|dist\/.+\.js|dist\/.+\.d\.ts)$/;
     const paths = packed.files.map(({ path }) => path);
     assert.deepEqual(
       paths.filter((path) => !wanted.test(path) || /tsconfig|\.test\./.test(path)),
