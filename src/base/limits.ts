@@ -93,6 +93,8 @@ export const limits = {
   documentPatchMaxBytes: 1_048_576,
   /** Operations of one patch. */
   documentPatchMaxOperations: 10_000,
+  /** Up to this size the answer to a change has the document's hash. */
+  documentHashedMaxBytes: 262_144,
   /** How deep a document may nest. */
   documentDepthMaxCount: 256,
   /** Transactions of one document for which it is remembered how to undo them; what comes before them makes the document be folded anew. */

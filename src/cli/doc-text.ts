@@ -25,9 +25,10 @@ export function documentText(value: Json, forPeople: boolean): string {
 
 /** `node-a:12 is ok, final; hash 44136fa3…`. */
 export function acceptedText({ source, id, verdict, final, hash }: Accepted): string {
-  if (source === undefined) return `nothing to do; hash ${hash}\n`;
+  const shownHash = hash === undefined ? "" : `; hash ${hash}`;
+  if (source === undefined) return `nothing to do${shownHash}\n`;
   const state = final ? "final" : "tentative";
-  return `${cellText(source)}:${id} is ${verdictText(verdict)}, ${state}; hash ${hash}\n`;
+  return `${cellText(source)}:${id} is ${verdictText(verdict)}, ${state}${shownHash}\n`;
 }
 
 export function historyText({ transactions, total, final, next }: HistoryPage): string {

@@ -91,9 +91,9 @@ export interface Accepted {
   readonly id?: number;
   readonly verdict: Verdict;
   readonly final: boolean;
-  /** Of the document behind it. */
+  /** Of the document behind it; `hash` only of a document of at most `documentHashedMaxBytes`, since to hash a large one takes long. */
   readonly vclock: VectorClock;
-  readonly hash: string;
+  readonly hash?: string;
   /** Of a dry run: the document as it would be, canonical. */
   readonly text?: string;
 }

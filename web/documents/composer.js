@@ -290,7 +290,7 @@ function doneParts({ source, id, verdict, final, hash }) {
       { class: "verdict-line good" },
       make("b", {}, `✓ ${name} is done and durable`),
       final ? ", and final." : "; its verdict is tentative until all members have spoken.",
-      ` The document's hash is ${shortHash(hash)}.`,
+      hash === undefined ? "" : ` The document's hash is ${shortHash(hash)}.`,
     ),
   ];
 }
@@ -314,7 +314,7 @@ function dryRunParts({ verdict, hash, text }, before) {
       "p",
       { class: "verdict-line good" },
       make("b", {}, "✓ It would be ok here and now. "),
-      `The document's hash would be ${shortHash(hash)}. Nothing was changed.`,
+      `${hash === undefined ? "" : `The document's hash would be ${shortHash(hash)}. `}Nothing was changed.`,
     ),
   ];
   if (text === undefined) return parts;

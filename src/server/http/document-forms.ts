@@ -67,7 +67,8 @@ function vclockHeader({ vclock }: DocumentView): Readonly<Record<string, string>
 
 /** What a change gave. */
 export function acceptedAnswer(accepted: Accepted, status = 200): Answer {
-  const headers = accepted.text === undefined ? { etag: tagOf(accepted.hash) } : {};
+  const { hash, text } = accepted;
+  const headers = text === undefined && hash !== undefined ? { etag: tagOf(hash) } : {};
   return { ...jsonAnswer(accepted, status), headers };
 }
 

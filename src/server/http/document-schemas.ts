@@ -58,6 +58,10 @@ const counts = {
   rejected: count({ description: "those of them that are rejected" }),
 };
 
+const hashOfSmall = hash
+  .optional()
+  .meta({ description: `absent: the document is over ${limits.documentHashedMaxBytes} bytes` });
+
 /** What became of a patch that was accepted. */
 export const acceptedSchema = object({
   source: source
@@ -67,7 +71,7 @@ export const acceptedSchema = object({
   verdict,
   final,
   vclock,
-  hash,
+  hash: hashOfSmall,
   text: text({ description: "of a dry run: the document as it would be" }).optional(),
 });
 
@@ -77,7 +81,7 @@ export const replacedSchema = object({
   Id: id.nullable(),
   final,
   vclock,
-  hash,
+  hash: hashOfSmall,
 });
 
 export const listedSchema = object({

@@ -122,5 +122,6 @@ function replaceRoute(
 
 function replaced({ source, id, final, vclock: seen, hash }: Accepted): Answer {
   const value = { Source: source ?? null, Id: id ?? null, final, vclock: seen, hash };
-  return { status: 200, headers: { etag: tagOf(hash) }, body: jsonText(JSON.stringify(value)) };
+  const headers = hash === undefined ? {} : { etag: tagOf(hash) };
+  return { status: 200, headers, body: jsonText(JSON.stringify(value)) };
 }
