@@ -4,6 +4,7 @@
  *     npm run simulate -- --seed 1 --minutes 10     seeds 1, 2, … for ten minutes
  *     npm run simulate -- --seed 1 --seeds 200      so many
  *     npm run simulate -- --seed 7 --seeds 1 --trace    one, with all that happens in it
+ *     npm run simulate -- --documents --seeds 50        every run has documents
  *
  * Ends with exit code 1 at the first seed that finds something, having said what, how to see it again, and what happened before.
  */
@@ -30,10 +31,12 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     minutes: { type: "string" },
     trace: { type: "boolean", default: false },
+    documents: { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed);
 const count = values.seeds === undefined ? Infinity : Number(values.seeds);
+const { documents } = values;
 const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
 if (!Number.isSafeInteger(first)) throw new Error(`--seed is a whole number, not ${values.seed}`);
 if (!(count >= 1)) throw new Error(`--seeds is a number from 1 on, not ${values.seeds}`);
@@ -49,6 +52,7 @@ const numbers = [
   "configurations",
   "reads",
   "writes",
+  "patches",
   "undecided",
 ] as const satisfies readonly (keyof SeedReport)[];
 const totals = new Map<string, number>();
@@ -70,7 +74,7 @@ const last = endless ? first : first + count - 1;
 for (let seed = first; seed <= last; seed++) {
   if (clock.monotonicMs() - startedMs > minutes * 60_000) break;
   const onLine = values.trace ? ({ text }: TraceLine) => console.log(text) : undefined;
-  const report = await runSeed(seed, { onLine });
+  const report = await runSeed(seed, { onLine, documents });
   played++;
   for (const name of numbers) totals.set(name, (totals.get(name) ?? 0) + report[name]);
   if (report.violation !== undefined) {
@@ -106,6 +110,7 @@ async function tellViolation({ seed, hash, violation }: SeedReport): Promise<voi
   const lines: string[] = [];
   let healedAt = Infinity;
   const again = await runSeed(seed, {
+    documents,
     onLine: (line) => {
       if (!shortTopics.has(line.topic)) return;
       if (partition >= 0 && line.partition >= 0 && line.partition !== partition) return;
@@ -120,6 +125,7 @@ async function tellViolation({ seed, hash, violation }: SeedReport): Promise<voi
   const end = Math.min(lines.length, healedAt + shortLinesMax / 3);
   for (const line of lines.slice(Math.max(0, end - shortLinesMax), end))
     console.log(line.slice(0, 240));
-  console.log(`\nagain: npm run simulate -- --seed ${seed} --seeds 1`);
-  console.log(`all:   npm run simulate -- --seed ${seed} --seeds 1 --trace`);
+  const wanted = documents ? " --documents" : "";
+  console.log(`\nagain: npm run simulate -- --seed ${seed} --seeds 1${wanted}`);
+  console.log(`all:   npm run simulate -- --seed ${seed} --seeds 1${wanted} --trace`);
 }

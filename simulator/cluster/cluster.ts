@@ -11,8 +11,10 @@ import type { SimulatedClock } from "../simulated-clock.ts";
 import { Checks } from "./checks.ts";
 import type { ClusterPort, Oracle } from "./cluster-port.ts";
 import { Directory } from "./directory.ts";
+import { DocumentRun } from "./document-run.ts";
+import type { DocumentDraw } from "./document-run.ts";
 import { Host } from "./host.ts";
-import type { HostWorld } from "./host.ts";
+import type { Death, HostWorld } from "./host.ts";
 import { Membership } from "./membership.ts";
 import { MessageNetwork } from "./message-network.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -41,12 +43,20 @@ export class Cluster implements ClusterPort, HostWorld {
   /** Processes that ended; checkpoints that went from one host to another. */
   deaths = 0;
   checkpointsInstalled = 0;
+  /** Of a run that has documents. */
+  readonly documents: DocumentRun | undefined;
   #violation: SimulationError | undefined;
   #healing = false;
   readonly #downListeners: ((host: number) => void)[] = [];
 
-  constructor(parts: { time: SimulatedClock; random: Random; trace: Trace; swarm: Swarm }) {
-    const { time, random, trace, swarm } = parts;
+  constructor(parts: {
+    time: SimulatedClock;
+    random: Random;
+    trace: Trace;
+    swarm: Swarm;
+    documents?: DocumentDraw | undefined;
+  }) {
+    const { time, random, trace, swarm, documents } = parts;
     this.time = time;
     this.random = random;
     this.trace = trace;
@@ -68,6 +78,7 @@ export class Cluster implements ClusterPort, HostWorld {
     });
     this.checks = new Checks(trace, swarm.partitions);
     this.machines = this.hosts.map((number) => new Host(number, this));
+    if (documents !== undefined) this.documents = new DocumentRun(this, documents);
     this.membership = new Membership({
       time,
       random,
@@ -88,6 +99,7 @@ export class Cluster implements ClusterPort, HostWorld {
       loseCopies: (host) => this.#eachCopy(host, (copy) => (copy.state = "lost")),
       doubtCopies: (host) => {
         host.doubtful = true;
+        host.rots++;
         this.#eachCopy(host, (copy) => (copy.doubtful = true));
       },
     });
@@ -97,6 +109,7 @@ export class Cluster implements ClusterPort, HostWorld {
     for (const host of this.machines) host.start();
     this.membership.start();
     this.nemesis.start();
+    this.documents?.start();
   }
 
   nodeOn(host: number): Node | undefined {
@@ -122,6 +135,7 @@ export class Cluster implements ClusterPort, HostWorld {
     this.#healing = true;
     this.nemesis.stop();
     this.membership.calm();
+    this.documents?.calm();
     this.network.heal();
     for (const host of this.machines) {
       host.heal();
@@ -165,12 +179,18 @@ export class Cluster implements ClusterPort, HostWorld {
       copy.doubtful = false;
     });
     host.doubtful = false;
+    this.documents?.opened(host);
     this.#guard(() => this.ranTask(host));
   }
 
-  dies(host: Host): void {
+  dies(host: Host, how: Death): void {
     const { node } = host;
     if (node !== undefined) this.#guard(() => this.checks.ended(host, node));
+    this.documents?.died(host, how);
+  }
+
+  diskReplaced(host: Host): void {
+    this.documents?.diskReplaced(host);
   }
 
   died(host: Host): void {

@@ -45,9 +45,11 @@ export interface HostWorld {
   /** The node has opened. */
   opened(host: Host): void;
   /** The process ends now; what it was can be seen for the last time. */
-  dies(host: Host): void;
+  dies(host: Host, how: Death): void;
   /** The process has ended. */
   died(host: Host): void;
+  /** It has an empty disk now. */
+  diskReplaced(host: Host): void;
   checkpointInstalled(): void;
   /** A message of a copy leaves. */
   sent(host: Host, partition: number, message: Message): void;
@@ -57,9 +59,13 @@ export interface HostWorld {
 
 export class Host {
   readonly number: number;
+  /** Disks that it has had. */
+  disks = 0;
   files: SimulatedFileSystem;
   /** A disk that is slow for a while: so many times. */
   slowness = 1;
+  /** Times that something on its disk was damaged. */
+  rots = 0;
   /** Something on its disk was damaged since its node opened: copies may be retired, also those that came meanwhile. */
   doubtful = false;
   /** The disk of this process was made to fail: it may stop for that. */
@@ -135,7 +141,7 @@ export class Host {
       dataDirectory,
       partitions: swarm.partitions,
       replicationFactor: swarm.replicationFactor,
-      name: "simulated",
+      name: `h${this.number}.${this.disks}`,
       walSegmentBytes: swarm.segmentBytes,
       kinds: swarm.kinds,
       replication: {
@@ -152,7 +158,7 @@ export class Host {
   die(how: Death): void {
     if (this.#state === "down") return;
     const { random, trace } = this.#world;
-    this.#world.dies(this);
+    this.#world.dies(this, how);
     this.#clock?.kill();
     if (how === "kill") this.files.kill();
     else this.files.crash(new SeededRandom(random.u32()));
@@ -180,6 +186,7 @@ export class Host {
   replaceDisk(): void {
     assert(this.#state === "down", "a disk is replaced while the machine is off");
     this.files = this.#newDisk();
+    this.#world.diskReplaced(this);
   }
 
   /** Has the node that runs add or remove its copy of a partition, if the directory says so; the next node would find it so from the start. */
@@ -301,6 +308,7 @@ export class Host {
 
   #newDisk(): SimulatedFileSystem {
     const { time } = this.#world;
+    this.disks++;
     // The clock of whichever process runs now.
     const clock: DiskClock = {
       wallMs: () => time.wallMs(),

@@ -117,7 +117,7 @@ export class MessageNetwork<Packet> {
 
   #plan(path: Path, from: number, to: number, packet: Packet, lagMs: number, number: number): void {
     const now = this.#clock.monotonicMs();
-    let arrivalMs = Math.max(now + lagMs, path.clogEndMs) + this.#delayMs();
+    let arrivalMs = Math.max(now + lagMs, path.clogEndMs) + this.drawDelayMs(this.#random);
     if (!this.weather.reorders) arrivalMs = Math.max(arrivalMs, path.lastArrivalMs);
     arrivalMs = Math.ceil(arrivalMs * gridPerMs) / gridPerMs;
     path.lastArrivalMs = Math.max(path.lastArrivalMs, arrivalMs);
@@ -130,9 +130,10 @@ export class MessageNetwork<Packet> {
     });
   }
 
-  #delayMs(): number {
+  /** One way, as the weather is. */
+  drawDelayMs(random: Random): number {
     const { delayMinMs, delayMeanMs } = this.weather;
-    const uniform = (this.#random.u32() + 1) / 0x1_0000_0001;
+    const uniform = (random.u32() + 1) / 0x1_0000_0001;
     return delayMinMs - Math.log(uniform) * delayMeanMs;
   }
 

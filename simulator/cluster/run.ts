@@ -4,6 +4,8 @@ import { SeededRandom } from "../../src/base/seeded-random.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { Violation } from "./checks.ts";
 import { Cluster } from "./cluster.ts";
+import { drawDocuments } from "./document-shape.ts";
+import type { DocumentShape } from "./document-shape.ts";
 import { Liveness } from "./liveness.ts";
 import { Steadiness } from "./steadiness.ts";
 import { drawSwarm, recordLimits } from "./swarm.ts";
@@ -27,6 +29,8 @@ export interface SeedReport {
   readonly configurations: number;
   readonly reads: number;
   readonly writes: number;
+  /** Of documents. */
+  readonly patches: number;
   /** Keys whose history was too long to decide whether it is linearizable. */
   readonly undecided: number;
   readonly faults: ReadonlyMap<FaultName, number>;
@@ -39,6 +43,11 @@ export interface RunOptions {
   readonly onLine?: ((line: TraceLine) => void) | undefined;
   /** Changes what the seed has drawn. */
   readonly adjust?: ((swarm: Swarm) => Swarm) | undefined;
+  /** The run has documents, whatever the seed says. */
+  readonly documents?: boolean | undefined;
+  readonly adjustDocuments?:
+    | ((shape: DocumentShape | undefined, swarm: Swarm) => DocumentShape | undefined)
+    | undefined;
 }
 
 /** Plays a seed. What it finds stands in the report; it throws only when the simulator itself fails. */
@@ -49,7 +58,15 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   const time = new SimulatedClock();
   const trace = new Trace(() => time.monotonicMs(), options.onLine);
   trace.say("fault", -1, `seed ${seed}: ${JSON.stringify(swarm)}`);
-  const cluster = new Cluster({ time, random, trace, swarm });
+  const documentRandom = new SeededRandom(~seed);
+  const documentsDrawn = drawDocuments(documentRandom, swarm.hosts, options.documents);
+  const shape =
+    options.adjustDocuments === undefined
+      ? documentsDrawn
+      : options.adjustDocuments(documentsDrawn, swarm);
+  const documents = shape === undefined ? undefined : { shape, random: documentRandom };
+  if (shape !== undefined) trace.say("fault", -1, `documents: ${JSON.stringify(shape)}`);
+  const cluster = new Cluster({ time, random, trace, swarm, documents });
   const workload = new Workload({
     random: new SeededRandom(random.u32()),
     clock: time,
@@ -79,6 +96,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     configurations: cluster.checks.configurations,
     reads: workload.counts.reads,
     writes: workload.counts.writes,
+    patches: cluster.documents?.acknowledged ?? 0,
     undecided,
     faults: cluster.nemesis.counts,
     violation,
@@ -91,6 +109,7 @@ async function play(cluster: Cluster, workload: Workload): Promise<number> {
   workload.start();
   await cluster.pass(cluster.swarm.safetyMs);
   await new Liveness(cluster).require(() => workload.stop());
+  await cluster.documents?.require();
   await new Steadiness(cluster).require();
   return workload.check().undecided;
 }

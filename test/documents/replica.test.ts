@@ -122,11 +122,6 @@ suite("the total order (D7, D8)", () => {
 
   test("a stamp that goes back along its source counts as the one before", () => {
     const a = open("a");
-    const stamped = (id: number, ms: number): WireTransaction => ({
-      source: "b",
-      id,
-      payload: payloadText([add("/x", id)], { stamp: { ms, counter: 0 } }),
-    });
     a.receive(
       [stamped(1, 5_000), stamped(2, 1_000), { source: "b", id: 3, payload: "?" }],
       "truba",
@@ -354,3 +349,11 @@ suite("what comes from peers", () => {
     assert.deepEqual(Object.entries(again.vclock), [["__proto__", 1]], "adopted already");
   });
 });
+
+function stamped(id: number, ms: number): WireTransaction {
+  return {
+    source: "b",
+    id,
+    payload: payloadText([add("/x", id)], { stamp: { ms, counter: 0 } }),
+  };
+}

@@ -24,10 +24,6 @@ suite("a partition by network namespaces (P6)", { skip: notBuilt || noNamespaces
       await b.replace(add("/list/-", `b${at}`));
     }
     // Only one of these can hold at its place: the other is rejected, on both nodes alike.
-    const take = (name: string) => [
-      { op: "test", path: "/owner", value: "nobody" },
-      { op: "replace", path: "/owner", value: name },
-    ];
     await a.replace(...take("a"));
     await b.replace(...take("b"));
     assert.notEqual(await a.hash(), await b.hash());
@@ -47,3 +43,10 @@ suite("a partition by network namespaces (P6)", { skip: notBuilt || noNamespaces
     assert.notEqual(rejected[0]?.source, held.owner);
   });
 });
+
+function take(name: string): readonly object[] {
+  return [
+    { op: "test", path: "/owner", value: "nobody" },
+    { op: "replace", path: "/owner", value: name },
+  ];
+}

@@ -100,7 +100,7 @@ suite("links between two Truba nodes (DESIGN §10)", () => {
     await nodes.pass(15_000);
     const haves = (): number =>
       nodes.network.links
-        .flatMap(({ near, far }) => [...near.sentTexts, ...far.sentTexts])
+        .flatMap((link) => [...link.near.sentTexts, ...link.far.sentTexts])
         .filter((text) => text.includes('"have"')).length;
     const count = haves();
     await nodes.pass(10_000);
