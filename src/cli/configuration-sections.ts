@@ -25,6 +25,8 @@ export interface DocumentSettings {
   readonly peers: { readonly text: string; readonly source: string } | undefined;
   /** What holds the secret of the token that peers are shown. */
   readonly peerTokenFile: NamedFile | undefined;
+  /** How many days history is kept that every member has; `undefined`: for ever. */
+  readonly historyDays: number | undefined;
 }
 
 /** The names of the sections in the file. */
@@ -75,6 +77,9 @@ const kindParts = {
 } as const;
 
 const tokenFile = path();
+
+/** A hundred years. */
+const days = whole({ min: 1, max: 36_500 });
 
 /** Reads the sections among the settings of the file; `problems` gets what is wrong with them. */
 export function readSections(settings: readonly FileSetting[], problems: Problem[]): Sections {
@@ -170,18 +175,23 @@ class SectionReader {
     }
     let peers: DocumentSettings["peers"];
     let peerTokenFile: NamedFile | undefined;
+    let historyDays: number | undefined;
     for (const { key, value, source } of section.settings) {
       if (key === "peers") peers = this.#peers(value);
       else if (key === "peer-token-file") {
         const given = value.kind === "plain" ? tokenFile.schema.safeParse(value.text) : undefined;
         if (given?.success === true) peerTokenFile = { path: given.data, source };
         else this.#refuse(value, `${key} ${whatIs(value, tokenFile)} must be ${tokenFile.range}`);
+      } else if (key === "history-days") {
+        const given = value.kind === "plain" ? days.schema.safeParse(value.text) : undefined;
+        if (given?.success === true) historyDays = given.data;
+        else this.#refuse(value, `${key} ${whatIs(value, days)} must be ${days.range}`);
       } else {
-        const hint = suggestion(key, ["peers", "peer-token-file"]);
+        const hint = suggestion(key, ["peers", "peer-token-file", "history-days"]);
         this.#problems.push({ source, text: `documents has no setting ${shown(key)}${hint}` });
       }
     }
-    return { peers, peerTokenFile };
+    return { peers, peerTokenFile, historyDays };
   }
 
   #peers(list: FileNode): DocumentSettings["peers"] {

@@ -89,6 +89,7 @@ export async function runServe({ flags, unplaced, version }: ServeArguments): Pr
       name: chosen("name"),
       walSegmentBytes: values.walSegmentBytes,
       kinds: loaded.sections.sessions,
+      documents: { historyDays: loaded.sections.documents?.historyDays },
     });
     await serve({ node, environment, values, loaded, version });
   } catch (error) {

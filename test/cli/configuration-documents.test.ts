@@ -53,11 +53,23 @@ suite("documents in the configuration", () => {
     assert.match(problems({ file: "documents:\n  peers: a:1\n" })[0] ?? "", /must be a list/);
   });
 
+  test("history-days: how long what every member has is kept, in whole days", () => {
+    const file = (text: string): string => `documents:\n  history-days: ${text}\n`;
+    assert.equal(load({ file: file("30") }).sections.documents?.historyDays, 30);
+    for (const wrong of ["0", "1.5", "36501", "always"])
+      assert.match(
+        problems({ file: file(wrong) })[0] ?? "",
+        /^truba\.yaml:2: history-days .* must be .*36,?500/,
+        wrong,
+      );
+  });
+
   test("a section that says nothing is none; what it may not say is told", () => {
     assert.equal(load({ file: "documents:\n" }).sections.documents, undefined);
     assert.deepEqual(load({ file: "documents: {peers: []}" }).sections.documents, {
       peers: undefined,
       peerTokenFile: undefined,
+      historyDays: undefined,
     });
     assert.deepEqual(problems({ file: "documents:\n  peer: a:1\n  peer-token-file: ''\n" }), [
       'truba.yaml:2: documents has no setting "peer"; did you mean peers?',
