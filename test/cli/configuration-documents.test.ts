@@ -54,11 +54,10 @@ suite("documents in the configuration", () => {
   });
 
   test("history-days: how long what every member has is kept, in whole days", () => {
-    const file = (text: string): string => `documents:\n  history-days: ${text}\n`;
-    assert.equal(load({ file: file("30") }).sections.documents?.historyDays, 30);
+    assert.equal(load({ file: days("30") }).sections.documents?.historyDays, 30);
     for (const wrong of ["0", "1.5", "36501", "always"])
       assert.match(
-        problems({ file: file(wrong) })[0] ?? "",
+        problems({ file: days(wrong) })[0] ?? "",
         /^truba\.yaml:2: history-days .* must be .*36,?500/,
         wrong,
       );
@@ -88,3 +87,7 @@ suite("documents in the configuration", () => {
     assert.doesNotMatch(found.join(), /two words/);
   });
 });
+
+function days(text: string): string {
+  return `documents:\n  history-days: ${text}\n`;
+}
