@@ -1,16 +1,17 @@
 /**
- * The tables of the reference pages; here those of docs/errors.md and docs/limits.md, made from src/base/errors.ts and src/base/limits.ts: values from the
+ * The tables of the reference pages; here those of docs/errors.md and docs/limits.md, made from src/base/error-table.ts and src/base/limits.ts: values from the
  * code itself, explanations from the comments that stand before them. `npm run docs` writes them, a test compares them.
  */
 import { parseSync, Visitor } from "oxc-parser";
 import type { Comment } from "oxc-parser";
-import { type ErrorKind, errorCodes, errorTable } from "../src/base/errors.ts";
+import type { ErrorKind } from "../src/base/error-table.ts";
+import { errorCodes, errorTable } from "../src/base/errors.ts";
 import { limits } from "../src/base/limits.ts";
 import { commandsTable } from "./docs-commands.ts";
 
 /** The documents that hold a generated table, and the source it comes from. */
 export const documents = [
-  { path: "docs/errors.md", source: "src/base/errors.ts", table: errorsTable },
+  { path: "docs/errors.md", source: "src/base/error-table.ts", table: errorsTable },
   { path: "docs/limits.md", source: "src/base/limits.ts", table: limitsTable },
   { path: "docs/commands.md", source: "src/server/command-table.ts", table: commandsTable },
 ] as const;
@@ -29,10 +30,15 @@ export function withTable(document: string, table: string): string {
 /** A row per error code, under the headings of the source. */
 function errorsTable(source: string): string {
   const head = ["| Code | HTTP | Retry | Elsewhere | Meaning |", "| --- | --- | --- | --- | --- |"];
-  return grouped(describedEntries("errors.ts", source, "table"), errorCodes, head, (name) => {
-    const kind = errorTable[name];
-    return `| \`${name}\` | ${kind.status} | ${kind.retryable ? "yes" : "no"} | ${elsewhere(kind)} | ${cell(kind.meaning)} |`;
-  });
+  return grouped(
+    describedEntries("error-table.ts", source, "errorKinds"),
+    errorCodes,
+    head,
+    (name) => {
+      const kind = errorTable[name];
+      return `| \`${name}\` | ${kind.status} | ${kind.retryable ? "yes" : "no"} | ${elsewhere(kind)} | ${cell(kind.meaning)} |`;
+    },
+  );
 }
 
 /** The same error in the systems whose users know it by a number. */

@@ -5,7 +5,7 @@ import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Source } from "../scripts/tidy/source.ts";
 import { functionsOf } from "../scripts/tidy/style.ts";
-import { checkAll, findingText, readSources, staleExcuses } from "../scripts/tidy/tidy.ts";
+import { checkAll, findingText, readSources } from "../scripts/tidy/tidy.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -15,10 +15,6 @@ suite("the style of the repository (DESIGN §2)", () => {
   test("floors, cycles, seams, names, headers, constructs and lengths are in order", () => {
     const findings = checkAll(sources).map(findingText);
     assert.equal(findings.length, 0, `\n${findings.join("\n")}\n`);
-  });
-
-  test("every excuse for a long file is for a file that exists", () => {
-    assert.deepEqual(staleExcuses(sources), []);
   });
 
   test("the longest files and functions are known", (t) => {

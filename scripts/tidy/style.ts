@@ -7,11 +7,6 @@ export const fileMaxLines = 400;
 /** Without blank lines and lines that are comments only. */
 export const functionMaxLines = 90;
 
-/** Files that are longer, each with the reason. */
-export const longFiles: Readonly<Record<string, string>> = {
-  "src/base/errors.ts": "all errors are one table, which is read as a whole",
-};
-
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
 
@@ -113,14 +108,9 @@ function checkConstructs(source: Source): Finding[] {
 function checkLength(source: Source): Finding[] {
   const findings: Finding[] = [];
   const { path, lines } = source;
-  const excused = longFiles[path] !== undefined;
-  if (lines.length > fileMaxLines && !excused) {
-    const text = `${lines.length} lines, at most ${fileMaxLines}; split it by what it owns, or name it in longFiles of scripts/tidy/style.ts with the reason`;
+  if (lines.length > fileMaxLines) {
+    const text = `${lines.length} lines, at most ${fileMaxLines}; split it by what it owns`;
     findings.push({ path, line: lines.length, rule: "length", text });
-  }
-  if (lines.length <= fileMaxLines && excused) {
-    const text = `no longer than ${fileMaxLines} lines; take it out of longFiles of scripts/tidy/style.ts`;
-    findings.push({ path, line: 1, rule: "length", text });
   }
   if (path.startsWith("test/") || path.startsWith("bench/")) return findings;
   for (const one of functionsOf(source)) {

@@ -5,7 +5,7 @@ import { checkCycles, checkFloors } from "./floors.ts";
 import { checkSeams } from "./seams.ts";
 import { Source } from "./source.ts";
 import type { Finding } from "./source.ts";
-import { checkStyle, longFiles } from "./style.ts";
+import { checkStyle } from "./style.ts";
 
 const folders = ["src", "simulator", "test", "bench", "scripts"];
 
@@ -16,12 +16,6 @@ export function checkAll(sources: readonly Source[]): Finding[] {
     findings.push(...checkStyle(source), ...checkFloors(source), ...checkSeams(source));
   }
   return findings.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
-}
-
-/** Excuses for files that are not there any more. */
-export function staleExcuses(sources: readonly Source[]): string[] {
-  const paths = new Set(sources.map((source) => source.path));
-  return Object.keys(longFiles).filter((path) => !paths.has(path));
 }
 
 /** `src/wal/segment.ts:12: rule: what to do` */
