@@ -20,7 +20,7 @@ import {
 } from "./fixtures/packed.ts";
 import { notBuilt, ServerProcess, TemporaryDirectory } from "./fixtures/program.ts";
 
-const tarballMaxBytes = 900_000;
+const tarballMaxBytes = 700_000;
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const noChromium: string | false = existsSync(executablePath)
   ? false
