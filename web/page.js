@@ -2,6 +2,7 @@
  * The node's page: asks `/v1/status` every two seconds while it is looked at, and shows the answer. Plain JavaScript, checked by the compiler (web/tsconfig.json), so that it is
  * served as it stands. Everything is shown as text: what the node answers never becomes markup.
  */
+import { bytesText } from "./documents/words.js";
 
 /**
  * @typedef {{ partition: number, role: string, term: number, position: number, committed: number, rows: number, bytes: number, checkpoint: number }} Partition
@@ -49,18 +50,6 @@ function element(id) {
 }
 
 const whole = new Intl.NumberFormat("en-US");
-
-/** @param {number} value */
-function bytesText(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let rest = value;
-  while (rest >= 1_024 && unit < units.length - 1) {
-    rest /= 1_024;
-    unit++;
-  }
-  return `${unit === 0 || rest >= 100 ? Math.round(rest) : rest.toFixed(1)} ${units[unit]}`;
-}
 
 /** @param {number} ms */
 function durationText(ms) {

@@ -83,6 +83,8 @@ export const limits = {
   silenceMinMs: 1_000,
 
   // Documents
+  /** Longest name of a source of documents, of UTF-8. */
+  documentSourceMaxBytes: 128,
   /** Longest name of a document. */
   documentNameMaxBytes: 128,
   /** Documents of one node; over it OVERLOADED. */

@@ -1,6 +1,6 @@
 /** Peers of documents as people write them: `10.0.0.2:8080`, `10.0.0.3:8080/d/notes` for a plain peer of another document, `wss://node-2.example:8443` over TLS. */
 import type { PeerAddress } from "../documents/links/message-link.ts";
-import { defaultDocument, isDocumentName } from "../documents/links/wire.ts";
+import { defaultDocument, isDocumentName } from "../documents/document-name.ts";
 import { parseAddress } from "./address.ts";
 
 /** The peer in the text, or `undefined` when it names none. */

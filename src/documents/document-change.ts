@@ -6,7 +6,7 @@ import type { Json } from "../patch/json.ts";
 import { inexactNumber, parseJson } from "../patch/json-text.ts";
 import type { Document } from "./document.ts";
 import type { Version } from "./document-progress.ts";
-import { defaultDocument } from "./document-slot.ts";
+import { defaultDocument } from "./document-name.ts";
 import type { StoredTransaction } from "./ledger.ts";
 import type { Accepted, ChangeOptions, Rejection } from "./vocabulary.ts";
 

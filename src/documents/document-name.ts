@@ -2,12 +2,23 @@
 import { TrubaError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 
+/** The document that plain peers share, and the one that is meant where none is named. */
+export const defaultDocument = "default";
+
 const allowed = /^[A-Za-z0-9._~-]+$/;
 const digits = "abcdefghijklmnopqrstuvwxyz234567";
 
+export function isDocumentName(value: unknown): value is string {
+  return typeof value === "string" && isAllowed(value);
+}
+
+function isAllowed(name: string): boolean {
+  return name.length <= limits.documentNameMaxBytes && allowed.test(name);
+}
+
 /** Throws TrubaError BADDOCUMENTNAME unless it is a name. */
 export function checkDocumentName(name: string): void {
-  if (name.length <= limits.documentNameMaxBytes && allowed.test(name)) return;
+  if (isAllowed(name)) return;
   const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
   throw new TrubaError(
     "BADDOCUMENTNAME",

@@ -12,14 +12,12 @@ import type { DocumentHost } from "./document.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { WireTransaction } from "./exchange.ts";
 import type { KeptTransaction } from "./journal-batch.ts";
+import { defaultDocument } from "./document-name.ts";
 import { withRetention } from "./document-retention.ts";
 import { KeptTail } from "./kept-tail.ts";
 import { Replica } from "./replica.ts";
 import type { ReplicaBase } from "./replica-base.ts";
 import type { Source, VectorClock } from "./vocabulary.ts";
-
-/** The document that plain peers share: it is lenient, and always there. */
-export const defaultDocument = "default";
 
 export class DocumentSlot {
   readonly name: string;

@@ -7,7 +7,8 @@ import type { Logger } from "../base/logger.ts";
 import type { DocumentCounters } from "./document-counters.ts";
 import type { Document } from "./document.ts";
 import type { Version } from "./document-progress.ts";
-import { type DocumentSlot, defaultDocument } from "./document-slot.ts";
+import { defaultDocument } from "./document-name.ts";
+import type { DocumentSlot } from "./document-slot.ts";
 import type { ClockOf, Head, PeerClocks } from "./exchange.ts";
 import type { Replica } from "./replica.ts";
 import { compareStamps } from "./stamp.ts";
@@ -71,15 +72,19 @@ export class DocumentStanding {
   head(slot: DocumentSlot): Head {
     const standing = this.#of(slot.name);
     const { document } = slot;
-    this.#compare(slot, standing);
+    const compared = (): string | undefined => {
+      this.#compare(slot, standing);
+      return this.#hashOf(slot, standing);
+    };
     const clocks = new Map(standing.clocks);
     const own = document?.promised;
     if (own !== undefined)
       clocks.set(slot.source, { clock: own, count: slot.countOf(slot.source) });
-    const hash = this.#hashOf(slot, standing);
     return {
       vclock: slot.vclock,
-      ...(hash === undefined ? {} : { hash }),
+      get hash() {
+        return compared();
+      },
       frontier: document?.replica.frontier ?? null,
       clocks,
       tentative: document?.tentative ?? slot.tail.length > 0,

@@ -9,11 +9,11 @@ import { changeDocument, checkedJson, checkedPatch } from "./document-change.ts"
 import type { Document } from "./document.ts";
 import { viewOf } from "./document-progress.ts";
 import type { DocumentCounters } from "./document-counters.ts";
-import { checkDocumentName } from "./document-name.ts";
+import { checkDocumentName, defaultDocument } from "./document-name.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { decodeBase } from "./document-retention.ts";
 import { DocumentShelf, type ShelfParts } from "./document-shelf.ts";
-import { type DocumentSlot, defaultDocument } from "./document-slot.ts";
+import type { DocumentSlot } from "./document-slot.ts";
 import { DocumentStanding } from "./document-standing.ts";
 import type {
   ClockOf,

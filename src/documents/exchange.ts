@@ -51,8 +51,8 @@ export type PeerClocks = ReadonlyMap<Source, ClockOf>;
 /** What stays in memory of every document, loaded or not; all of it durable. */
 export interface Head {
   readonly vclock: VectorClock;
-  /** SHA-256 of the canonical text; absent while nobody has asked for it since the last change. */
-  readonly hash?: string;
+  /** SHA-256 of the canonical text, worked out when it is asked for: of a large document that takes long. `undefined`: not now. */
+  readonly hash: string | undefined;
   readonly frontier: Stamp | null;
   /** As last heard, this node's own promise among them. */
   readonly clocks: PeerClocks;

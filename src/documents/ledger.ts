@@ -10,11 +10,12 @@ import { Evictions } from "./eviction.ts";
 import type { Gap, WireTransaction } from "./exchange.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import { Membership } from "./membership.ts";
-import { isRecord, isSource } from "./order-metadata.ts";
+import { isRecord } from "./order-metadata.ts";
 import type { AdoptedRange, OrderMetadata, SourceCount } from "./order-metadata.ts";
 import { decodePayload } from "./payload.ts";
 import type { ReplicaBase } from "./replica-base.ts";
 import { SourceLog } from "./source-log.ts";
+import { isSource } from "./source-name.ts";
 import { compareStamps } from "./stamp.ts";
 import type { Source, Stamp, Transaction } from "./vocabulary.ts";
 

@@ -11,14 +11,12 @@
  * A transaction with one of a, e, f is a record: it changes nothing in the document.
  */
 import type { Json, JsonObject } from "../patch/json.ts";
+import { isSource } from "./source-name.ts";
 import { decodeStamp } from "./stamp.ts";
 import type { Source, Stamp } from "./vocabulary.ts";
 
 /** The member's name. */
 export const metadataName = "~";
-
-/** Longest name of a source, bytes of UTF-8. */
-const sourceMaxBytes = 128;
 
 /** Ids `first` to `last` of a plain peer. */
 export interface AdoptedRange {
@@ -95,17 +93,6 @@ export function decodeMetadata(value: Json): OrderMetadata | undefined {
     }
   }
   return metadata;
-}
-
-/** Says whether it can be the name of a source: 1 to 128 bytes of UTF-8 without control characters. */
-export function isSource(value: unknown): value is Source {
-  if (typeof value !== "string" || value.length === 0 || value.length > sourceMaxBytes)
-    return false;
-  for (let at = 0; at < value.length; at++) {
-    const unit = value.charCodeAt(at);
-    if (unit < 0x20 || unit === 0x7f) return false;
-  }
-  return value.length * 3 <= sourceMaxBytes || Buffer.byteLength(value) <= sourceMaxBytes;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -6,7 +6,6 @@ import type { Gap } from "./exchange.ts";
 import type { Fold } from "./fold.ts";
 import type { Ledger } from "./ledger.ts";
 import {
-  countIn,
   isFinalNow,
   lookBack,
   memberStates,
@@ -15,6 +14,7 @@ import {
   vclockOf,
 } from "./replica-view.ts";
 import type { MemberState, PastView } from "./replica-view.ts";
+import { countIn } from "./vector-clock.ts";
 import type {
   Moment,
   PlacedTransaction,

@@ -28,11 +28,6 @@ export interface MemberState {
   readonly cut?: number | null;
 }
 
-/** How many of `source` a vector clock has; a source may have any name. */
-export function countIn(vclock: VectorClock | null, source: Source): number {
-  return vclock !== null && Object.hasOwn(vclock, source) ? (vclock[source] ?? 0) : 0;
-}
-
 export function vclockOf(ledger: Ledger): VectorClock {
   const counts: [Source, number][] = [];
   for (const { source, count } of ledger.logs()) if (count > 0) counts.push([source, count]);

@@ -8,6 +8,7 @@
  * source that the peer has a link to itself is left to that link, unless the peer lags for two heartbeats.
  */
 import { limits } from "../../base/limits.ts";
+import { countIn } from "../vector-clock.ts";
 import type { Source, VectorClock } from "../vocabulary.ts";
 
 interface SourceCursor {
@@ -47,7 +48,7 @@ export class PeerCursors {
     const cursors = this.#of(document);
     let again = false;
     for (const [source, cursor] of cursors) {
-      const count = countOf(vclock, source);
+      const count = countIn(vclock, source);
       if (count > cursor.said) {
         cursor.said = count;
         cursor.movedMs = nowMs;
@@ -179,9 +180,4 @@ function cursorAt(count: number, nowMs: number): SourceCursor {
     patienceMs: patienceFirstMs,
     leftSinceMs: -1,
   };
-}
-
-/** Of a source that a clock does not name, 0; whatever its name is. */
-export function countOf(vclock: VectorClock, source: Source): number {
-  return Object.hasOwn(vclock, source) ? (vclock[source] ?? 0) : 0;
 }

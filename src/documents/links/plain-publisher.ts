@@ -5,10 +5,10 @@
 import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { DocumentExchange } from "../exchange.ts";
+import { countIn } from "../vector-clock.ts";
 import type { Source, VectorClock } from "../vocabulary.ts";
 import { refusalText } from "./link-inbox.ts";
 import { type MessageLink, type MessageLinkEvents, closeCodes } from "./message-link.ts";
-import { countOf } from "./peer-cursors.ts";
 import { transactionText } from "./wire.ts";
 
 export interface PlainPublisherParts {
@@ -114,7 +114,7 @@ export class PlainPublisher implements MessageLinkEvents {
       const passed = (this.#passed.get(source) ?? 0) + 1;
       this.#passed.set(source, passed);
       this.#passedCount++;
-      if (passed <= countOf(since, source)) continue;
+      if (passed <= countIn(since, source)) continue;
       const text = transactionText(transaction);
       const bytes = Buffer.byteLength(text);
       if (bytes > limits.documentPlainMaxBytes) {

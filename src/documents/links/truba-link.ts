@@ -12,6 +12,7 @@ import { assert } from "../../base/assert.ts";
 import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { ReceivedSummary } from "../exchange.ts";
+import { countIn } from "../vector-clock.ts";
 import type { Source } from "../vocabulary.ts";
 import { BaseTransfer } from "./base-transfer.ts";
 import { Haves } from "./haves.ts";
@@ -19,7 +20,7 @@ import type { Ending, LinkHost } from "./link-host.ts";
 import { byDocument, LinkInbox, offence, refusalText, retryMsOf } from "./link-inbox.ts";
 import { LinkPump } from "./link-pump.ts";
 import { type MessageLink, type MessageLinkEvents, closeCodes } from "./message-link.ts";
-import { countOf, PeerCursors } from "./peer-cursors.ts";
+import { PeerCursors } from "./peer-cursors.ts";
 import {
   type Control,
   type DocumentHeld,
@@ -323,7 +324,7 @@ export class TrubaLink implements MessageLinkEvents {
   /** Asks for what is missing: all that comes behind what is held. */
   #ask(document: string, { missing }: ReceivedSummary): void {
     const vclock = this.#host.exchange.head(document)?.vclock ?? {};
-    const from = missing.map(({ source }) => [source, countOf(vclock, source)] as const);
+    const from = missing.map(({ source }) => [source, countIn(vclock, source)] as const);
     this.#send({ type: "want", document, from: Object.fromEntries(from) });
   }
 

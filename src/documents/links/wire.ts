@@ -19,14 +19,13 @@
  * Whoever reads passes over members and types of messages that he does not know.
  */
 import { shown } from "../../base/shown-value.ts";
+import { defaultDocument, isDocumentName } from "../document-name.ts";
 import type { ClockOf, PeerClocks, WireTransaction } from "../exchange.ts";
+import { isSource } from "../source-name.ts";
 import type { Source, VectorClock } from "../vocabulary.ts";
 
 /** Of the protocol between Truba nodes. */
 export const protocolVersion = 1;
-
-/** The document that plain peers share, and the one that is meant where none is named. */
-export const defaultDocument = "default";
 
 /** A transaction and the document that it belongs to. */
 export interface PlacedOnWire {
@@ -312,25 +311,6 @@ const loneSurrogates = /\p{Surrogate}/u;
 
 function mended(text: string): string {
   return text.replaceAll(/\p{Surrogate}/gu, "\ufffd");
-}
-
-/** 1 to 128 bytes of UTF-8 without control characters. */
-export function isSource(value: unknown): value is Source {
-  if (typeof value !== "string" || value === "") return false;
-  return (
-    value.length <= sourceMaxBytes &&
-    Buffer.byteLength(value) <= sourceMaxBytes &&
-    // Control characters, and halves of pairs.
-    !/[\p{Cc}\p{Surrogate}]/u.test(value)
-  );
-}
-
-const sourceMaxBytes = 128;
-
-const documentName = /^[A-Za-z0-9._~-]{1,128}$/;
-
-export function isDocumentName(value: unknown): value is string {
-  return typeof value === "string" && documentName.test(value);
 }
 
 /** A count by source; `undefined`: it is none. */

@@ -5,7 +5,6 @@ import type {
   ChangeOptions,
   DocumentService,
   DocumentView,
-  Moment,
 } from "../../documents/vocabulary.ts";
 import { acceptPatch } from "./bodies.ts";
 import { type Conditions, tagOf } from "./document-conditions.ts";
@@ -16,24 +15,6 @@ const conditionTriesMaxCount = 8;
 
 /** Longer ones are left out of headers, of which many clients take 16 KiB in all; the status of the document has them. */
 const vclockHeaderMaxLength = 4_096;
-
-const position = /^\d{1,15}$/;
-
-/** RFC 3339, of which the time may be left out. In queries `+` is a blank, where it was not escaped. */
-const time =
-  /^(\d{4}-\d\d-\d\d)(?:[Tt](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?:[Zz]|([+ -]\d\d:\d\d)))?$/;
-
-/** What `?at=` means. Throws TrubaError BADVALUE. */
-export function momentOf(at: string): Moment {
-  if (position.test(at)) return { position: Number(at) };
-  const [, day = "", within = "00:00", offset = "Z"] = time.exec(at) ?? [];
-  const timeMs = Date.parse(`${day}T${within}${offset.replace(" ", "+")}`);
-  if (day !== "" && !Number.isNaN(timeMs)) return { timeMs };
-  throw new TrubaError(
-    "BADVALUE",
-    `at is ${JSON.stringify(at.slice(0, 100))}; it must be a number of transactions or a time as 2026-01-31T12:00:00Z`,
-  );
-}
 
 /** The document itself, or 304. Throws Refusal HASHCONFLICT. */
 export function viewAnswer(view: DocumentView, conditions: Conditions): Answer {

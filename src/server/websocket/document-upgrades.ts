@@ -9,12 +9,8 @@ import { TrubaError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import { shown } from "../../base/shown-value.ts";
 import type { Links } from "../../documents/links/links.ts";
-import {
-  defaultDocument,
-  isDocumentName,
-  protocolVersion,
-  vclockOf,
-} from "../../documents/links/wire.ts";
+import { defaultDocument, isDocumentName } from "../../documents/document-name.ts";
+import { protocolVersion, vclockOf } from "../../documents/links/wire.ts";
 import type { VectorClock } from "../../documents/vocabulary.ts";
 import type { UpgradeCall, UpgradeRoute } from "./upgrades.ts";
 import { versionHeader } from "./web-socket-dialer.ts";

@@ -6,7 +6,7 @@ import { type ClientOptions, WebSocket } from "ws";
 import { limits } from "../../base/limits.ts";
 import type { TlsTrust } from "../../base/node-tls-network.ts";
 import type { Dialed, LinkDialer, PeerAddress } from "../../documents/links/message-link.ts";
-import { defaultDocument } from "../../documents/links/wire.ts";
+import { defaultDocument } from "../../documents/document-name.ts";
 import { WebSocketLink, compression, socketBounds } from "./web-socket-link.ts";
 
 export interface DialerParts {

@@ -91,7 +91,13 @@ export class MemoryExchange implements DocumentExchange {
     const vclock = Object.fromEntries(
       [...held.bySource].map(([source, all]) => [source, all.length]),
     );
-    return { vclock, frontier: null, clocks: held.clocks, tentative: this.tentative };
+    return {
+      vclock,
+      hash: undefined,
+      frontier: null,
+      clocks: held.clocks,
+      tentative: this.tentative,
+    };
   }
 
   async after(name: string, source: Source, count: number, maxBytes: number) {

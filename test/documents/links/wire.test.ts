@@ -7,11 +7,11 @@ import {
   controlText,
   decodeMessage,
   decodePlain,
-  isDocumentName,
-  isSource,
   transactionText,
 } from "../../../src/documents/links/wire.ts";
-import { countOf } from "../../../src/documents/links/peer-cursors.ts";
+import { isDocumentName } from "../../../src/documents/document-name.ts";
+import { isSource } from "../../../src/documents/source-name.ts";
+import { countIn } from "../../../src/documents/vector-clock.ts";
 
 const source = fc.oneof(
   fc.constantFrom("a", "__proto__", "constructor", "узел 7", "😀"),
@@ -145,8 +145,8 @@ suite("messages as text", () => {
 
   test("a clock without a source has none of it, whatever the source's name", () => {
     for (const name of ["a", "constructor", "toString", "__proto__"]) {
-      assert.equal(countOf({}, name), 0);
-      assert.equal(countOf(JSON.parse(`{"${name}":3}`) as Record<string, number>, name), 3);
+      assert.equal(countIn({}, name), 0);
+      assert.equal(countIn(JSON.parse(`{"${name}":3}`) as Record<string, number>, name), 3);
     }
   });
 });

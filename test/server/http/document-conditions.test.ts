@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { TrubaError } from "../../../src/base/errors.ts";
 import type { Accepted, DocumentService } from "../../../src/documents/vocabulary.ts";
+import { momentOf } from "../../../src/protocol/moment.ts";
 import { Conditions } from "../../../src/server/http/document-conditions.ts";
-import { changeIf, momentOf } from "../../../src/server/http/document-forms.ts";
+import { changeIf } from "../../../src/server/http/document-forms.ts";
 
 const codeOf = (act: () => unknown): string => {
   try {

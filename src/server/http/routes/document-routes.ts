@@ -4,6 +4,7 @@ import { TrubaError } from "../../../base/errors.ts";
 import { limits } from "../../../base/limits.ts";
 import type { DocumentExchange } from "../../../documents/exchange.ts";
 import type { Accepted, ChangeOptions, DocumentService } from "../../../documents/vocabulary.ts";
+import { momentOf } from "../../../protocol/moment.ts";
 import { patchMediaType, textOf } from "../bodies.ts";
 import { Conditions } from "../document-conditions.ts";
 import {
@@ -12,7 +13,6 @@ import {
   changeIf,
   changeOptionsOf,
   isConflict,
-  momentOf,
   viewAnswer,
 } from "../document-forms.ts";
 import {
