@@ -91,6 +91,7 @@ export class Copies {
     const { token } = readManifestState(must(store.state), id);
     // A copy that joined after the checkpoint could not start from it: it would not be a member.
     if (isOlder(Buffer.from(token, "hex"), log.status().token)) await checkpointer.run();
+    await checkpointer.check();
     return store.exportFiles();
   }
 

@@ -32,6 +32,8 @@ export class Checkpointer {
   #stopped = false;
   /** A manifest of an early version says nothing of who takes part, so no peer could start from it. */
   #hasToken = true;
+  /** A run on disk was found damaged: the next checkpoint is written whole, from memory. */
+  #isDamaged = false;
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
@@ -90,6 +92,25 @@ export class Checkpointer {
     throw new TrubaError("STOPPED", `partition ${this.#parts.partition} has no checkpoint to send`);
   }
 
+  /** Sees to it that what is on disk can be sent to a peer: what has rotted there is written anew from memory. Throws TrubaError STOPPED when that cannot be done now. */
+  async check(): Promise<void> {
+    try {
+      await this.#parts.store.check();
+      return;
+    } catch (error) {
+      this.#noteDamage(error);
+      if (!this.#isDamaged) throw error;
+    }
+    await this.settled();
+    // One that was under way may have begun before.
+    if (this.#isDamaged) await this.run();
+    if (this.#isDamaged)
+      throw new TrubaError(
+        "STOPPED",
+        `partition ${this.#parts.partition} has no whole checkpoint to send`,
+      );
+  }
+
   /** Begins no checkpoint, until {@link resume}. */
   stop(): void {
     this.#stopped = true;
@@ -106,18 +127,22 @@ export class Checkpointer {
 
   async #write(): Promise<boolean> {
     const { state, store, clock, log, logger, partition } = this.#parts;
-    const manifest = this.#manifestState();
-    if (manifest.position === this.#position && this.#hasToken) {
+    const { position } = this.#parts.moment;
+    if (position === this.#position && this.#hasToken && !this.#isDamaged) {
       // What other copies still needed of the log may be needed no more.
       log.trim(this.#position);
       return true;
     }
     const started = clock.monotonicMs();
+    const whole = this.#isDamaged;
+    if (whole) await state.touchAll(clock);
+    const manifest = this.#manifestState();
     const frozen = state.freeze();
     let durable = false;
     try {
       await frozen.sort(clock);
-      await store.addDelta(frozen, manifest);
+      if (whole) await store.addBase(frozen, manifest);
+      else await store.addDelta(frozen, manifest);
       durable = true;
     } catch (error) {
       logger.error(
@@ -127,6 +152,7 @@ export class Checkpointer {
     }
     await state.thaw(frozen, durable, clock);
     if (!durable) return false;
+    if (whole) this.#isDamaged = false;
     this.#position = manifest.position;
     this.#hasToken = true;
     log.trim(manifest.position);
@@ -137,12 +163,23 @@ export class Checkpointer {
     try {
       await store.maybeMerge(state.liveBytes);
     } catch (error) {
+      this.#noteDamage(error);
       logger.error(
         { partition, error: errorText(error) },
         "merge of checkpoint runs failed; it will be tried again",
       );
     }
     return true;
+  }
+
+  #noteDamage(error: unknown): void {
+    if (!(error instanceof TrubaError) || error.code !== "DATADAMAGED") return;
+    const { logger, partition } = this.#parts;
+    this.#isDamaged = true;
+    logger.error(
+      { partition, error: errorText(error) },
+      "a checkpoint on disk is damaged; the next one is written whole, from memory",
+    );
   }
 
   #manifestState(): ManifestState {

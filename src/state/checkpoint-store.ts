@@ -1,6 +1,5 @@
 /**
- * The checkpoints of one partition on disk: immutable runs, and the manifest that names those which count. Everything that makes a new
- * state durable ends in one replacement of the manifest; what a crash or an error leaves beside it is removed later.
+ * The checkpoints of one partition on disk: immutable runs, and the manifest that names those which count.
  *
  * One `addDelta` and one `maybeMerge` may be under way at a time, and both together: a delta that is added during a merge
  * stays behind the merged run.
@@ -16,7 +15,9 @@ import type { FileSystem } from "../base/file-system.ts";
 import type { Logger } from "../base/logger.ts";
 import { CheckpointReceiver, ExportedCheckpoint } from "./checkpoint-transfer.ts";
 import type { ReceivedCheckpoint } from "./checkpoint-transfer.ts";
-import { commitManifest, encodeManifest, prepareManifest, sortedJson } from "./manifest.ts";
+import { checkWholeRun } from "./checkpoint-check.ts";
+import { CurrentManifest } from "./current-manifest.ts";
+import { encodeManifest, sortedJson } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { incomingName, runFileName } from "./run-format.ts";
 import type { RowSink, RowSource, RunInfo } from "./run-format.ts";
@@ -43,18 +44,14 @@ export class CheckpointStore {
   readonly #directory: string;
   readonly #partition: number;
 
-  /** What the manifest on disk says, or will say again: see invariant 1. `undefined` before the first. */
-  #manifest: Manifest | undefined;
+  readonly #current: CurrentManifest;
   #nextRun: number;
   readonly #strays: StrayFiles;
-  /** The last replacement of the manifest failed in a way that leaves open which one is on disk. */
-  #isInDoubt = false;
-  /** Settles when the replacement of the manifest that was begun last is over. */
-  #replaced: Promise<void> = Promise.resolve();
   #adding: Promise<void> | undefined;
   #merging: Promise<boolean> | undefined;
   #loading: Promise<void> | undefined;
   #adopting: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   readonly #exports = new Set<ExportedCheckpoint>();
   /** Receivers that have not ended, and what those that are through have received. */
   readonly #receivers = new Map<CheckpointReceiver, ReceivedCheckpoint | undefined>();
@@ -70,9 +67,14 @@ export class CheckpointStore {
     this.#logger = options.logger;
     this.#directory = options.directory;
     this.#partition = options.partition;
-    this.#manifest = manifest;
     this.#nextRun = nextRun;
     this.#strays = new StrayFiles(options.files, options.logger);
+    this.#current = new CurrentManifest({
+      ...options,
+      manifest,
+      strays: this.#strays,
+      nextRun: () => this.#nextRun,
+    });
   }
 
   /**
@@ -100,7 +102,7 @@ export class CheckpointStore {
 
   /** Oldest first: the base, then deltas. */
   get runs(): readonly RunInfo[] {
-    return this.#manifest?.runs ?? [];
+    return this.#current.runs;
   }
 
   /** Bytes of all runs that count. */
@@ -110,7 +112,7 @@ export class CheckpointStore {
 
   /** What stands beside the tables; `undefined` before the first checkpoint. */
   get state(): Readonly<Record<string, unknown>> | undefined {
-    return this.#manifest?.state ?? undefined;
+    return this.#current.manifest?.state ?? undefined;
   }
 
   /**
@@ -136,14 +138,32 @@ export class CheckpointStore {
    * must be given again. After a crash it may turn out that the new state is on disk all the same.
    */
   addDelta(source: RowSource, state: object): Promise<void> {
-    assert(!this.#closed, "a closed checkpoint store takes no delta");
+    return this.#begin(source, state, false);
+  }
+
+  /** The same with all rows that live: what it writes takes the place of all other runs, which nobody reads for it. No merge may be under way. */
+  addBase(source: RowSource, state: object): Promise<void> {
+    assert(this.#merging === undefined, "no new base during a merge");
+    return this.#begin(source, state, true);
+  }
+
+  #begin(source: RowSource, state: object, whole: boolean): Promise<void> {
+    assert(!this.#closed, "a closed checkpoint store takes no rows");
     assert(this.#adding === undefined, "one delta at a time");
     assert(this.#adopting === undefined, "no delta during an adoption");
     const copied = copyOf(state);
-    this.#adding = this.#addDelta(source, copied).finally(() => {
+    this.#adding = this.#add(source, copied, whole).finally(() => {
       this.#adding = undefined;
     });
     return this.#adding;
+  }
+
+  /** Reads all runs from front to back; they may be replaced meanwhile. There must be a checkpoint. Throws TrubaError DATADAMAGED naming file, block and offset. */
+  check(): Promise<void> {
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
   }
 
   /**
@@ -173,19 +193,19 @@ export class CheckpointStore {
    */
   exportFiles(): Promise<ExportedCheckpoint> {
     assert(!this.#closed, "a closed checkpoint store gives nothing out");
-    const manifest = must(this.#manifest, "a checkpoint is made before it is given out");
+    const manifest = must(this.#current.manifest, "a checkpoint is made before it is given out");
     assert(manifest.state !== null, "a checkpoint is made before it is given out");
     const { runs } = manifest;
-    for (const run of runs) this.#strays.pin(this.#pathOf(run));
+    for (const run of runs) this.#strays.pin(this.#current.pathOf(run));
     const files = runs.map(({ id, bytes }) => ({ name: runFileName(id), bytes }));
     const exported = new ExportedCheckpoint(
       { files: this.#files, directory: this.#directory },
       { manifest: encodeManifest(manifest), files },
       () => {
         this.#exports.delete(exported);
-        for (const run of runs) this.#strays.unpin(this.#pathOf(run));
+        for (const run of runs) this.#strays.unpin(this.#current.pathOf(run));
         // Not what a manifest of unknown fate may name.
-        if (!this.#closed && !this.#isInDoubt) void this.#strays.removeAll();
+        if (!this.#closed && !this.#current.isInDoubt) void this.#strays.removeAll();
       },
     );
     this.#exports.add(exported);
@@ -230,13 +250,14 @@ export class CheckpointStore {
   }
 
   /**
-   * Ends a merge early, waits for a delta, a load or an adoption that is under way, gives up what is received or given out, and leaves no file open. Never
+   * Ends a merge early, waits for a delta, a load, a check or an adoption that is under way, gives up what is received or given out, and leaves no file open. Never
    * throws.
    */
   async close(): Promise<void> {
     this.#closed = true;
     const receivers = [...this.#receivers.keys()].map((receiver) => receiver.abandon());
     await Promise.allSettled([this.#adding, this.#merging, this.#loading, this.#adopting]);
+    await this.#checking?.catch(() => {});
     await Promise.allSettled(receivers);
     for (const exported of this.#exports) await exported.end();
   }
@@ -256,25 +277,41 @@ export class CheckpointStore {
     }
   }
 
-  async #addDelta(source: RowSource, state: Readonly<Record<string, unknown>>): Promise<void> {
+  async #add(
+    source: RowSource,
+    state: Readonly<Record<string, unknown>>,
+    whole: boolean,
+  ): Promise<void> {
     await this.#makeFirstManifest();
-    const first = this.runs.length === 0;
+    const first = whole || this.runs.length === 0;
     let run: RunInfo | undefined;
     if (source.next()) {
       run = await this.#writeRun(first ? "base" : "delta", (writer, slice) =>
         encodeRows({ source, writer, slice, dropDeleted: first }),
       );
     }
-    await this.#replace(run === undefined ? [] : [run], (runs) => ({
-      runs: run === undefined ? runs : [...runs, run],
+    const added = run === undefined ? [] : [run];
+    await this.#current.replace(added, (runs) => ({
+      runs: whole ? added : [...runs, ...added],
       state,
     }));
   }
 
+  async #check(): Promise<void> {
+    const { runs } = this;
+    const exported = await this.exportFiles();
+    const place = { files: this.#files, directory: this.#directory, partition: this.#partition };
+    try {
+      for (const run of runs) if (!this.#closed) await checkWholeRun(place, run);
+    } finally {
+      exported.release();
+    }
+  }
+
   /** So that a directory without a manifest has never held a run, and one that has lost it is known. */
   async #makeFirstManifest(): Promise<void> {
-    if (this.#manifest !== undefined) return;
-    await this.#replace([], (runs) => ({ runs, state: null }));
+    if (this.#current.manifest !== undefined) return;
+    await this.#current.replace([], (runs) => ({ runs, state: null }));
   }
 
   async #adopt(runs: readonly RunInfo[], state: Readonly<Record<string, unknown>>): Promise<void> {
@@ -284,15 +321,15 @@ export class CheckpointStore {
       await this.#merging?.catch(() => {});
       await this.#makeFirstManifest();
       for (const run of runs)
-        await this.#files.rename(`${incoming}/${runFileName(run.id)}`, this.#pathOf(run));
+        await this.#files.rename(`${incoming}/${runFileName(run.id)}`, this.#current.pathOf(run));
     } catch (error) {
       for (const run of runs) {
         await this.#strays.remove(`${incoming}/${runFileName(run.id)}`);
-        await this.#strays.remove(this.#pathOf(run));
+        await this.#strays.remove(this.#current.pathOf(run));
       }
       throw error;
     }
-    await this.#replace(runs, () => ({ runs, state }));
+    await this.#current.replace(runs, () => ({ runs, state }));
   }
 
   async #merge(merged: readonly RunInfo[], withOldest: boolean): Promise<boolean> {
@@ -312,7 +349,7 @@ export class CheckpointStore {
     if (run === undefined) return false;
     const into = run;
     const ids = new Set(merged.map((info) => info.id));
-    await this.#replace([into], (runs, state) => ({
+    await this.#current.replace([into], (runs, state) => ({
       runs: runs.flatMap((info) => {
         if (!ids.has(info.id)) return [info];
         return info.id === merged[0]?.id ? [into] : [];
@@ -345,53 +382,6 @@ export class CheckpointStore {
         await this.#strays.remove(writer.path);
       }
     }
-  }
-
-  /** Replaces the manifest by what `change` makes of it, one replacement after another, then removes the files that are no longer named. */
-  #replace(
-    added: readonly RunInfo[],
-    change: (
-      runs: readonly RunInfo[],
-      state: Manifest["state"],
-    ) => Pick<Manifest, "runs" | "state">,
-  ): Promise<void> {
-    const replacement = this.#replaced.then(async () => {
-      const before = this.runs;
-      const changed = change(before, this.#manifest?.state ?? null);
-      await this.#putManifest(added, changed);
-      const kept = new Set(changed.runs.map((run) => run.id));
-      for (const run of before) if (!kept.has(run.id)) this.#strays.add(this.#pathOf(run));
-      await this.#strays.removeAll();
-    });
-    this.#replaced = replacement.catch(() => {});
-    return replacement;
-  }
-
-  async #putManifest(
-    added: readonly RunInfo[],
-    changed: Pick<Manifest, "runs" | "state">,
-  ): Promise<void> {
-    const manifest = { partition: this.#partition, nextRun: this.#nextRun, ...changed };
-    try {
-      await prepareManifest(this.#files, this.#directory, manifest);
-    } catch (error) {
-      for (const run of added) await this.#strays.remove(this.#pathOf(run));
-      throw error;
-    }
-    try {
-      await commitManifest(this.#files, this.#directory);
-    } catch (error) {
-      // The new manifest may be the one on disk: what it names stays until another one is surely there.
-      for (const run of added) this.#strays.add(this.#pathOf(run));
-      this.#isInDoubt = true;
-      throw error;
-    }
-    this.#isInDoubt = false;
-    this.#manifest = manifest;
-  }
-
-  #pathOf(run: RunInfo): string {
-    return `${this.#directory}/${runFileName(run.id)}`;
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { ChangedRows } from "./changed-rows.ts";
+import type { DigestSum } from "./digest-sum.ts";
 import { RowIndex } from "./row-index.ts";
 import {
   keyHash,
@@ -24,15 +25,6 @@ import type { UndoList } from "./undo-list.ts";
 
 /** Told after every change of a row, undone ones included, but not of rows loaded at start. Addresses are 0 for "no row"; `before` is readable during the call. */
 export type ChangeHook = (before: number, after: number) => void;
-
-/** The running sum of the hashes of all live rows of a partition. Commutative, so it does not depend on the order of changes. */
-export interface DigestSum {
-  value: number;
-  /** Bytes of all live rows, headers excluded: what a full checkpoint would hold. */
-  liveBytes: number;
-}
-
-const digestModulus = 2 ** 48;
 
 export class Table {
   readonly id: number;
@@ -195,6 +187,18 @@ export class Table {
     if (before !== 0) this.slab.free(before);
   }
 
+  /** Counts live rows as changed, so that the next checkpoint writes them: `count` and a few more, as {@link scan} does, whose hash it returns. */
+  touch(fromHash: number, count: number): number {
+    assert(this.#frozen === undefined, "a frozen table is not touched");
+    return this.scan(fromHash, count, (address) => {
+      if (this.#changed.at(this.#placeOf(address)) === address) return;
+      const offset = this.slab.offset(address);
+      const buffer = this.slab.buffer(address);
+      buffer[offset + 12] = (buffer[offset + 12] as number) & ~rowFresh;
+      this.slab.words(address)[(offset >> 2) + 1] = this.#changed.add(address);
+    });
+  }
+
   /** Hands over the rows changed so far to a checkpoint; changes from now on are counted anew. {@link thaw} must follow. */
   freeze(): readonly number[] {
     assert(this.#frozen === undefined, "a table is frozen twice");
@@ -315,11 +319,8 @@ export class Table {
   #tallyRow(address: number, sign: 1 | -1): void {
     const words = this.slab.words(address);
     const first = this.slab.offset(address) >> 2;
-    const sum = this.#sum;
-    const value = sum.value + sign * ((words[first + 2] as number) >>> 0);
-    sum.value =
-      value < 0 ? value + digestModulus : value >= digestModulus ? value - digestModulus : value;
-    sum.liveBytes += sign * ((words[first] as number) - rowHeaderBytes);
+    const bytes = (words[first] as number) - rowHeaderBytes;
+    this.#sum.tally(words[first + 2] as number, bytes, sign);
     this.#live += sign;
   }
 

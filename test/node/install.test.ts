@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
+import { limits } from "../../src/base/limits.ts";
 import { readManifestState } from "../../src/partition/manifest-state.ts";
 import { CheckpointStore } from "../../src/state/checkpoint-store.ts";
 import { silentLogger } from "../../src/base/logger.ts";
@@ -63,6 +64,42 @@ suite("a checkpoint of a peer takes the place of a state", () => {
     await behind.die();
     await behind.start();
     await expectEqual(story);
+    await cluster.stop();
+  });
+
+  test("P7: a checkpoint that has rotted on the leader's disk is not sent: it is written anew, from memory", async () => {
+    const story = await farBehind(false);
+    const { cluster, behind } = story;
+    const { files } = await cluster.leader();
+    files.flipBit(must(files.paths().find((path) => path.endsWith(".run"))), 100, 1);
+    behind.cutOff = false;
+    await cluster.run(2_000);
+    assert.deepEqual(behind.installed, [true]);
+    await expectEqual(story);
+    for (const host of cluster.hosts) {
+      assert.ok(await cluster.clock.drive(host.node.checkpoint()));
+      await host.die();
+      await host.start();
+    }
+    await expectEqual(story);
+    await cluster.stop();
+  });
+
+  test("P7: a run that has rotted under a node that runs does not stop its merges for ever: it is written anew, from memory", async () => {
+    const cluster = await Cluster.open({ hosts: 1 });
+    const [host] = cluster.hosts;
+    const { files } = must(host);
+    const runs = (): string[] => files.paths().filter((path) => path.endsWith(".run"));
+    for (let i = 0; i <= limits.deltasMaxCount + 3; i++) {
+      for (let key = 0; key < 10; key++) await cluster.ask(set(key, i));
+      assert.ok(await cluster.clock.drive(must(host).node.checkpoint()));
+      if (i === 0) files.flipBit(must(runs()[0]), 100, 1);
+    }
+    assert.ok(runs().length <= limits.deltasMaxCount, `${runs().length} runs`);
+    const { digest } = must(host).partition().state;
+    await must(host).die();
+    await must(host).start();
+    assert.equal(must(host).partition().state.digest, digest);
     await cluster.stop();
   });
 

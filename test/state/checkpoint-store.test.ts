@@ -5,7 +5,7 @@ import type { Clock, Timer } from "../../src/base/clock.ts";
 import { limits } from "../../src/base/limits.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { CheckpointStore } from "../../src/state/checkpoint-store.ts";
-import { orderHash } from "../../src/state/run-format.ts";
+import { orderHash, runFileName } from "../../src/state/run-format.ts";
 import { SimulatedClock } from "../../simulator/simulated-clock.ts";
 import { SimulatedFileSystem } from "../../simulator/simulated-file-system.ts";
 import {
@@ -200,6 +200,32 @@ suite("checkpoint store", () => {
     assert.equal(textOf(await loadRows(world, store)), textOf(live));
     assert.equal(await world.clock.drive(store.maybeMerge(liveBytesOf(live))), true);
     assert.equal(textOf(await loadRows(world, store)), textOf(live));
+  });
+
+  test("a new base takes the place of all runs, of which none is read; a check names what has rotted", async () => {
+    const world = newWorld();
+    const { store } = await openStore(world);
+    await addRows(world, store, rows({ "1/a": "a", "1/b": "b" }), { at: 1 });
+    await addRows(world, store, rows({ "1/a": "new" }), { at: 2 });
+    await world.clock.drive(store.check());
+    world.disk.flipBit(`${directory}/${runFileName(1)}`, 70, 3);
+    await assert.rejects(world.clock.drive(store.check()), {
+      code: "DATADAMAGED",
+      message: /00000001\.run/,
+    });
+    const all = new SortedRows(rows({ "1/a": "new", "1/b": "b", "1/gone": undefined }));
+    await world.clock.drive(store.addBase(all, { at: 3 }));
+    await world.clock.drive(store.check());
+    assert.deepEqual(
+      store.runs.map(({ kind, rows: count }) => [kind, count]),
+      [["base", 2]],
+    );
+    assert.deepEqual(await loadRows(world, store), rows({ "1/a": "new", "1/b": "b" }));
+    await store.close();
+    const again = await openStore(world);
+    assert.deepEqual(again.manifest?.state, { at: 3 });
+    assert.deepEqual(await loadRows(world, again.store), rows({ "1/a": "new", "1/b": "b" }));
+    await again.store.close();
   });
 
   test("deltas added during a merge stay behind it", async () => {

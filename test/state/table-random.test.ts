@@ -140,22 +140,35 @@ class History {
     for (let i = this.draws.below(4); i > 0; i--) this.act();
   };
 
-  /** A checkpoint with changes going on in between, which may fail. */
+  /** A checkpoint with changes going on in between, which may fail; some hold all rows, whatever the runs before them hold. */
   async checkpoint(): Promise<void> {
     const { draws, world } = this;
+    const whole = draws.oneIn(4);
+    if (whole) this.#touchAll();
     const { rows, bodies } = world.freeze();
     this.#someActs();
     const clock = new RestlessClock(draws.pick([0.1, 1, 5]));
     clock.onTurn = this.#someActs;
     const run = await writeRun(rows, clock);
     this.#someActs();
-    const runs = [...this.runs, run];
+    const runs = whole ? [run] : [...this.runs, run];
     for (const [at, { table }] of world.tables.entries())
       assertSame(bodiesOf(runs, table.id), bodies[at] ?? new Map(), "what the runs hold");
     const durable = !draws.oneIn(3);
     world.thaw(durable, draws.pick([1, 2, 1_024]), this.#someActs);
     if (durable) this.runs = runs;
     world.check(this.keys);
+  }
+
+  #touchAll(): void {
+    const { draws, world } = this;
+    for (const table of world.tables) {
+      let hash = 0;
+      do {
+        hash = table.touch(hash, draws.pick([1, 3, 1_024]));
+        this.#someActs();
+      } while (hash !== 0);
+    }
   }
 
   /** Another process loads what is durable. */

@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { must } from "../../src/base/assert.ts";
+import { DigestSum } from "../../src/state/digest-sum.ts";
 import { FrozenRows } from "../../src/state/frozen-rows.ts";
 import { rowHash } from "../../src/state/row.ts";
 import { orderHash } from "../../src/state/run-format.ts";
-import { type DigestSum, Table } from "../../src/state/table.ts";
+import { Table } from "../../src/state/table.ts";
 import { UndoList } from "../../src/state/undo-list.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { CheckedSlab } from "./checked-slab.ts";
@@ -99,6 +100,16 @@ export class TableWorld {
   rollbackGroup(): void {
     this.#entries = must(this.#before);
     this.#before = undefined;
+  }
+
+  /** Counts some live rows as changed; returns where to go on, 0 at the end. */
+  touch(fromHash: number, count: number): number {
+    const { table } = this;
+    const names: string[] = [];
+    table.scan(fromHash, count, (address) => names.push(nameOf(this.#keyAt(address))));
+    for (const name of names)
+      this.#entries.set(name, { ...must(this.#entries.get(name)), changed: true });
+    return table.touch(fromHash, count);
   }
 
   freeze(): readonly number[] {
@@ -254,7 +265,7 @@ export class World {
   readonly seed: number;
   readonly slab = new CheckedSlab();
   readonly undo = new UndoList();
-  readonly sum: DigestSum = { value: 0, liveBytes: 0 };
+  readonly sum = new DigestSum();
   readonly tables: readonly TableWorld[];
   inGroup = false;
   #frozen = false;
