@@ -1,10 +1,11 @@
 /**
  * Plays seeds of the cluster simulation.
  *
- *     npm run simulate -- --seed 1 --minutes 10     seeds 1, 2, … for ten minutes
+ *     npm run simulate                              seeds 1, 2, … until somebody ends it
+ *     npm run simulate -- --seed 1 --minutes 10     for ten minutes
  *     npm run simulate -- --seed 1 --seeds 200      so many
- *     npm run simulate -- --seed 7 --seeds 1 --trace    one, with all that happens in it
- *     npm run simulate -- --documents --seeds 50        every run has documents
+ *     npm run simulate -- --seed 7 --trace          one, with all that happens in it
+ *     npm run simulate -- --documents --seeds 50    every run has documents
  *
  * Ends with exit code 1 at the first seed that finds something, having said what, how to see it again, and what happened before.
  */
@@ -27,14 +28,14 @@ const shortTopics: ReadonlySet<Topic> = new Set<Topic>([
 
 const { values } = parseArgs({
   options: {
-    seed: { type: "string", default: "1" },
+    seed: { type: "string" },
     seeds: { type: "string" },
     minutes: { type: "string" },
     trace: { type: "boolean", default: false },
     documents: { type: "boolean", default: false },
   },
 });
-const first = Number(values.seed);
+const first = Number(values.seed ?? 1);
 const count = values.seeds === undefined ? Infinity : Number(values.seeds);
 const { documents } = values;
 const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
@@ -69,8 +70,10 @@ process.on("unhandledRejection", (error) => {
   process.exit(1);
 });
 
-const endless = !Number.isFinite(count) && !Number.isFinite(minutes);
-const last = endless ? first : first + count - 1;
+// A seed alone is that one.
+const alone =
+  values.seed !== undefined && values.seeds === undefined && values.minutes === undefined;
+const last = alone ? first : first + count - 1;
 for (let seed = first; seed <= last; seed++) {
   if (clock.monotonicMs() - startedMs > minutes * 60_000) break;
   const onLine = values.trace ? ({ text }: TraceLine) => console.log(text) : undefined;

@@ -127,21 +127,31 @@ export class DocumentEnd {
     const leaving = new Set(
       members.filter(({ cut }) => cut !== undefined).map(({ source }) => source),
     );
-    const able = ends.find(({ status }) => !leaving.has(status.source));
-    if (able === undefined) return;
-    for (const { source, kind } of able.status.members) {
-      const key = `${name} ${source}`;
-      const nowMs = this.#clock.monotonicMs();
-      if (kind !== "truba" || alive.has(source) || (this.#asked.get(key) ?? 0) > nowMs) continue;
-      this.#asked.set(key, nowMs + askAgainMs);
-      this.#trace.say("client", -1, `${source} is to be evicted from ${name} by h${able.host}`);
-      must(this.#nodes.on(able.host))
-        .evict(name, source)
-        .catch((error: unknown) => {
-          if (error instanceof TrubaError) return;
-          this.#failed ??= new SimulationError(String(error), { cause: error });
-        });
+    const lost = new Set(
+      members
+        .filter(({ source, kind }) => kind === "truba" && !alive.has(source))
+        .map(({ source }) => source),
+    );
+    const able = ends.filter(({ status }) => !leaving.has(status.source));
+    for (const source of lost) {
+      // Not all know all of them: a node that has taken a new name is known by whom it has met under it.
+      const end = able.find(({ status }) => status.members.some((one) => one.source === source));
+      if (end !== undefined) this.#evict(name, source, end.host);
     }
+  }
+
+  #evict(name: string, source: string, host: number): void {
+    const key = `${name} ${source}`;
+    const nowMs = this.#clock.monotonicMs();
+    if ((this.#asked.get(key) ?? 0) > nowMs) return;
+    this.#asked.set(key, nowMs + askAgainMs);
+    this.#trace.say("client", -1, `${source} is to be evicted from ${name} by h${host}`);
+    must(this.#nodes.on(host))
+      .evict(name, source)
+      .catch((error: unknown) => {
+        if (error instanceof TrubaError) return;
+        this.#failed ??= new SimulationError(String(error), { cause: error });
+      });
   }
 
   /** Lets time pass until the promise settles. */

@@ -89,10 +89,9 @@ export class TrubaLink implements MessageLinkEvents {
     this.#haves = new Haves({ exchange, cursors: this.#cursors, send, askedByOthers });
   }
 
-  /** Takes the connection over and says who we are. */
+  /** Says who we are, which is the first thing that the peer must hear, and takes the connection over: what has come already is told at once. */
   begin(): void {
     const { exchange, run } = this.#host;
-    this.link.bind(this);
     this.#send({
       type: "hello",
       version: protocolVersion,
@@ -101,6 +100,7 @@ export class TrubaLink implements MessageLinkEvents {
       run,
       via: this.via,
     });
+    this.link.bind(this);
   }
 
   /** The peer has said who it is, and may stay. */
