@@ -242,6 +242,7 @@ export class DocumentShelf implements DocumentHost {
 
   loaded(replica: Replica): void {
     replica.expect(this.#peers);
+    this.#known.loaded(replica.name, replica.evicted());
     for (const source of this.#known.sources) replica.join(source);
     this.onLoaded(replica);
   }
@@ -286,9 +287,9 @@ export class DocumentShelf implements DocumentHost {
     this.journal.confirm();
     for (const document of this.#sealed) {
       if (!document.confirm(durable)) this.#sealed.delete(document);
-      // Whoever was evicted from one document, and cannot be reached, is not waited for in others that it has not written.
       const evicted = document.replica.evicted();
-      if (evicted.length > 0) this.#known.forget(evicted.filter((one) => !this.isLinked(one)));
+      if (evicted.length > 0)
+        this.#known.evictedFrom(document.name, evicted, (source) => this.isLinked(source));
     }
     if (raised)
       for (const { document } of this.#slots.values())

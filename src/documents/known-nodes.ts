@@ -10,6 +10,8 @@ import type { Source } from "./vocabulary.ts";
 export class KnownNodes {
   readonly #journal: Journal;
   readonly #sources: Set<Source>;
+  /** Who is evicted from which document, as far as that was seen. */
+  readonly #evicted = new Map<string, Set<Source>>();
 
   constructor(journal: Journal, recovered: readonly Source[]) {
     this.#journal = journal;
@@ -30,10 +32,28 @@ export class KnownNodes {
     return added;
   }
 
-  /** These are gone for good. */
-  forget(sources: readonly Source[]): void {
+  /** The document was read: what happened before is over. */
+  loaded(document: string, evicted: readonly Source[]): void {
+    if (!this.#evicted.has(document)) this.#evicted.set(document, new Set(evicted));
+  }
+
+  /**
+   * These are evicted from the document. Whoever is new among them and cannot be reached is not waited for in other documents that it has not written. Once only: who is
+   * heard of after that lives, and would be forgotten and heard of for ever.
+   */
+  evictedFrom(
+    document: string,
+    evicted: readonly Source[],
+    isLinked: (source: Source) => boolean,
+  ): void {
+    const seen = this.#evicted.get(document) ?? new Set();
+    this.#evicted.set(document, seen);
     let any = false;
-    for (const source of sources) any = this.#sources.delete(source) || any;
+    for (const source of evicted) {
+      if (seen.has(source)) continue;
+      seen.add(source);
+      if (!isLinked(source)) any = this.#sources.delete(source) || any;
+    }
     if (any) this.restate();
   }
 

@@ -48,4 +48,17 @@ suite("nodes that were met (D10)", () => {
     );
     await node.stop();
   });
+
+  test("are not forgotten again when others go on telling of them: two nodes would tell each other for ever", async () => {
+    const node = await openWorld().open();
+    node.documents.knows(["b"]);
+    await node.documents.patch("notes", add("/a", 1));
+    await node.documents.evict("notes", "b");
+    await until(() => node.documents.knownNodes.size === 0, "b is forgotten");
+    assert.equal(node.documents.knows(["b"]), true, "it lives, somebody says");
+    await node.documents.patch("notes", add("/a", 2));
+    await node.documents.patch("notes", add("/a", 3), { untilFinal: true });
+    assert.equal(node.documents.knows(["b"]), false, "that is nothing new");
+    await node.stop();
+  });
 });
