@@ -87,6 +87,7 @@ export class Cluster implements ClusterPort, HostWorld {
       hosts: this.machines,
       partitions: swarm.partitions,
       whimEveryMs: swarm.changeEveryMs,
+      hasty: swarm.hasty,
     });
     this.nemesis = new Nemesis({
       time,

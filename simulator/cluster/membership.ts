@@ -25,6 +25,8 @@ import { drawInterval, pick } from "./swarm.ts";
 import type { Trace } from "./trace.ts";
 
 const roundEveryMs = 150;
+/** Of an operator in a hurry, who does not wait for what he asked for before. */
+const hastyRoundEveryMs = 15;
 /** A proposal of which nothing was heard for so long is forgotten. */
 const proposalMaxMs = 3_000;
 /** A learner that has not caught up after so many rounds is given up. */
@@ -55,6 +57,7 @@ export class Membership {
   readonly copies: RunningCopies;
   readonly #plans: readonly Plan[];
   #whimEveryMs: number;
+  #hasty: boolean;
 
   constructor(parts: {
     time: Clock;
@@ -65,6 +68,8 @@ export class Membership {
     partitions: number;
     /** 0 = no change without a reason. */
     whimEveryMs: number;
+    /** The operator asks for the next change while the one before may be under way. */
+    hasty: boolean;
   }) {
     this.#time = parts.time;
     this.#random = parts.random;
@@ -73,6 +78,7 @@ export class Membership {
     this.#hosts = parts.hosts;
     this.copies = new RunningCopies(parts.directory, parts.hosts);
     this.#whimEveryMs = parts.whimEveryMs;
+    this.#hasty = parts.hasty;
     this.#plans = Array.from({ length: parts.partitions }, () => ({
       proposedMs: -Infinity,
       victim: undefined,
@@ -83,7 +89,7 @@ export class Membership {
   }
 
   start(): void {
-    this.#time.after(roundEveryMs, () => {
+    this.#time.after(this.#hasty ? hastyRoundEveryMs : roundEveryMs, () => {
       for (const [partition, plan] of this.#plans.entries()) {
         for (const host of this.#hosts) host.followDirectory(partition);
         this.#round(partition, plan);
@@ -95,6 +101,7 @@ export class Membership {
   /** From now on only what must be done. */
   calm(): void {
     this.#whimEveryMs = 0;
+    this.#hasty = false;
     for (const plan of this.#plans) plan.victim = undefined;
   }
 
@@ -149,7 +156,7 @@ export class Membership {
 
   #round(partition: number, plan: Plan): void {
     const now = this.#time.monotonicMs();
-    if (now < plan.proposedMs + proposalMaxMs) return;
+    if (!this.#hasty && now < plan.proposedMs + proposalMaxMs) return;
     const group = this.copies.leader(partition);
     if (group === undefined) return;
     const { configuration, configurationIndex } = group.raft;

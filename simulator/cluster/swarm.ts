@@ -46,6 +46,8 @@ export interface Swarm {
   readonly faultEveryMs: Readonly<Partial<Record<FaultName, number>>>;
   /** Mean time between two rounds of the operator that changes the members for no reason; 0 = it only replaces what is lost. */
   readonly changeEveryMs: number;
+  /** The operator does not wait for what he asked for before. */
+  readonly hasty: boolean;
   /** Mean time of a process that is down. */
   readonly downMs: number;
   readonly wallOffsetMaxMs: number;
@@ -90,7 +92,8 @@ export function drawSwarm(random: Random): Swarm {
     weather: drawWeather(random),
     diskMs: pick(random, [0, 0, 0.2, 1, 4]),
     faultEveryMs: drawFaults(random),
-    changeEveryMs: hosts > 1 && chance(random, 0.6) ? logarithmic(random, 500, 5_000) : 0,
+    changeEveryMs: hosts > 1 && chance(random, 0.6) ? logarithmic(random, 200, 5_000) : 0,
+    hasty: chance(random, 0.25),
     downMs: logarithmic(random, 100, 3_000),
     wallOffsetMaxMs: pick(random, [0, 100, 5_000]),
     safetyMs: Math.round(logarithmic(random, 8_000, 80_000)),

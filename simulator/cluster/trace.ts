@@ -2,6 +2,7 @@
  * What has happened in a run, in order: a hash of all of it, always; and its text, for who asks. The hash of two runs of one seed is the same, and so is
  * the text, byte for byte. The frequent events are mixed into the hash as numbers, so that a run without text costs little.
  */
+import { SimulationError } from "../node-state.ts";
 
 export const topics = ["message", "disk", "client", "fault", "host", "role", "members"] as const;
 export type Topic = (typeof topics)[number];
@@ -17,6 +18,9 @@ export interface TraceLine {
 const firstPrime = 0x01000193;
 const secondPrime = 0x85ebca6b;
 
+/** Usual are some thousands. */
+const eventsPerSecondMaxCount = 300_000;
+
 export class Trace {
   /** Whether text is wanted: who would have to make it looks first. */
   readonly verbose: boolean;
@@ -27,6 +31,10 @@ export class Trace {
   #first = 0x811c9dc5;
   #second = 0x9747b28c;
   #events = 0;
+
+  /** The second of virtual time in which events are counted, and how many came in it. */
+  #countedSecond = 0;
+  #countedEvents = 0;
 
   constructor(nowMs: () => number, sink?: (line: TraceLine) => void) {
     this.#nowMs = nowMs;
@@ -44,9 +52,23 @@ export class Trace {
     return hexOf(this.#first) + hexOf(this.#second);
   }
 
+  /** Throws SimulationError, once, when there are more than anybody needs: something asks itself again and again, and the run would never end. */
+  #count(): void {
+    this.#events++;
+    const second = Math.floor(this.#nowMs() / 1_000);
+    if (second !== this.#countedSecond) {
+      this.#countedSecond = second;
+      this.#countedEvents = 0;
+    }
+    if (++this.#countedEvents === eventsPerSecondMaxCount)
+      throw new SimulationError(
+        `livelock: ${eventsPerSecondMaxCount} events within a second of virtual time`,
+      );
+  }
+
   /** An event as numbers. If {@link verbose}, `tell` with its text follows. */
   mix(topic: Topic, a: number, b: number, c: number, d: number): void {
-    this.#events++;
+    this.#count();
     this.#word(topics.indexOf(topic));
     this.#float(this.#nowMs());
     this.#float(a);
@@ -65,7 +87,7 @@ export class Trace {
 
   /** An event as text. */
   say(topic: Topic, partition: number, text: string): void {
-    this.#events++;
+    this.#count();
     this.#word(topics.indexOf(topic));
     this.#float(this.#nowMs());
     this.#word(partition);

@@ -179,6 +179,18 @@ suite("the runs of a cluster", () => {
     }
   });
 
+  test("what asks itself again and again is found, and the run ends", () => {
+    const clock = new SimulatedClock();
+    const trace = new Trace(() => clock.monotonicMs());
+    const again = (times: number): void => {
+      for (let i = 0; i < times; i++) trace.mix("message", 0, 1, 0, 0);
+    };
+    again(250_000);
+    clock.advance(1_000);
+    again(250_000);
+    assert.throws(() => again(250_000), /livelock/);
+  });
+
   test("different seeds give different runs", async () => {
     const hashes = new Set<string>();
     for (let seed = 21; seed < 25; seed++) hashes.add((await runSeed(seed)).hash);
