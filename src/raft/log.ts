@@ -170,14 +170,13 @@ export class ReplicatedLog {
     return this.#window.slice(this.#writing + 1, this.last + 1, Infinity);
   }
 
-  /** What the entries and the snapshot given out until now will be known by; `undefined` when all is durable. */
-  ackOf(term: Term): AppendAck | undefined {
+  /** What the entries given out until now, and a snapshot given out with them, will be known by; `undefined` when all is durable. */
+  ackOf(term: Term, snapshot: SnapshotMeta | undefined): AppendAck | undefined {
     const entries = this.durable < this.last;
-    if (!entries && this.snapshot === undefined) return undefined;
+    if (!entries && snapshot === undefined) return undefined;
     const index = entries ? this.last : 0;
     const logTerm = entries ? this.lastTerm : 0;
-    const snapshot = this.snapshot === undefined ? 0 : this.snapshot.index;
-    return { term, index, logTerm, snapshot };
+    return { term, index, logTerm, snapshot: snapshot?.index ?? 0 };
   }
 
   get hasUnwrittenSnapshot(): boolean {

@@ -52,7 +52,7 @@ export class ReadyMaker {
       mustSync,
       messages: copy.takeMessages(),
       afterAppend,
-      ack: persists ? log.ackOf(copy.term) : undefined,
+      ack: persists ? log.ackOf(copy.term, snapshot) : undefined,
       committed: log.toApply(),
       reads: copy.takeReadStates(),
       fetches: copy.takeFetches(),

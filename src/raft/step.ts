@@ -24,6 +24,8 @@ import {
 
 export function step(copy: Copy, message: Message): void {
   const { term } = message;
+  // Of somebody who was removed, answering late: it ends no term any more.
+  if (isAnswer(message.type) && !copy.members.progress.has(message.from)) return;
   if (term > copy.term && !stepLater(copy, message)) return;
   if (term > 0 && term < copy.term && message.type !== messageTypes.preVote) {
     answerEarlier(copy, message);
@@ -52,6 +54,15 @@ export function propose(copy: Copy, proposals: readonly Proposal[]): Refusal | u
   appendOwn(copy, admitChanges(copy, proposals));
   broadcastAppend(copy);
   return undefined;
+}
+
+function isAnswer(type: MessageType): boolean {
+  return (
+    type === messageTypes.appendResponse ||
+    type === messageTypes.heartbeatResponse ||
+    type === messageTypes.voteResponse ||
+    type === messageTypes.preVoteResponse
+  );
 }
 
 function isFromLeader(type: MessageType): boolean {

@@ -31,12 +31,14 @@ export function addCopies(world: Environment, args: Arguments): void {
     checkQuorum: args.flag("checkquorum"),
     maxMessageBytes: args.countOf("max-message-bytes", defaults.maxMessageBytes),
     maxInflightMessages: args.countOf("inflight", defaults.maxInflightMessages),
-    maxApplyingBytes: args.countOf("max-committed-size-per-ready", defaults.maxApplyingBytes),
+    // 0 = no limit of its own.
+    maxApplyingBytes: args.countOf("max-committed-size-per-ready", 0) || defaults.maxApplyingBytes,
     readMode: toReadMode(args.value("read-only") ?? "safe"),
     stepDownOnRemoval: args.flag("step-down-on-removal"),
     validateChanges: !args.flag("disable-conf-change-validation"),
   };
   const async = args.flag("async-storage-writes");
+  if (args.count(0) === 0) return;
   const bootstrap = bootstrapOf(args);
   for (let i = 0; i < args.count(0); i++) world.addCopy({ core, async, bootstrap });
 }

@@ -4,15 +4,16 @@ import type { Argument } from "./datadriven.ts";
 import { ScenarioError } from "./transcript.ts";
 
 export class Arguments {
-  readonly #all: readonly Argument[];
+  /** As they stand. */
+  readonly all: readonly Argument[];
 
   constructor(all: readonly Argument[]) {
-    this.#all = all;
+    this.all = all;
   }
 
   /** The words that stand alone. */
   get words(): readonly string[] {
-    return this.#all.filter(({ values }) => values.length === 0).map(({ key }) => key);
+    return this.all.filter(({ values }) => values.length === 0).map(({ key }) => key);
   }
 
   /** The words that stand alone, as numbers of copies. */
@@ -32,7 +33,7 @@ export class Arguments {
   }
 
   values(key: string): readonly string[] {
-    return this.#all.filter((argument) => argument.key === key).flatMap(({ values }) => values);
+    return this.all.filter((argument) => argument.key === key).flatMap(({ values }) => values);
   }
 
   value(key: string): string | undefined {
@@ -53,25 +54,16 @@ export class Arguments {
 
   flag(key: string): boolean {
     const value = this.value(key) ?? "false";
-    if (value !== "true" && value !== "false") {
-      throw new ScenarioError(`${key}=${value} is neither true nor false`);
-    }
-    return value === "true";
-  }
-
-  /** Throws unless every key is one of these. */
-  checkKeys(known: readonly string[]): void {
-    for (const { key, values } of this.#all) {
-      if (values.length > 0 && !known.includes(key))
-        throw new ScenarioError(`unknown command ${key}`);
-    }
+    if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
+    if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+    throw new ScenarioError(`strconv.ParseBool: parsing "${value}": invalid syntax`);
   }
 }
 
-function toCount(text: string): number {
+export function toCount(text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) {
-    throw new ScenarioError(`${text} is no number`);
+    throw new ScenarioError(`strconv.ParseUint: parsing "${text}": invalid syntax`);
   }
   return count;
 }

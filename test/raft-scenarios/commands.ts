@@ -4,23 +4,14 @@
  *
  * Input lines below a command are more commands, done one after the other; below `propose-conf-change` they are the changes.
  */
-import {
-  encodeChange,
-  type MemberChange,
-  type Transition,
-} from "../../src/raft/membership-change.ts";
+import { encodeChange, type Transition } from "../../src/raft/membership-change.ts";
 import type { Raft } from "../../src/raft/raft.ts";
 import { entryKinds, messageTypes, unlimited, type ReplicaId } from "../../src/raft/vocabulary.ts";
 import { addCopies } from "./add-copies.ts";
-import { Arguments } from "./arguments.ts";
+import { Arguments, toCount } from "./arguments.ts";
+import { changesOf } from "./changes.ts";
 import { parseDirective, type DatadrivenCase } from "./datadriven.ts";
-import {
-  changeLetters,
-  describeEntry,
-  describeLetter,
-  describeRole,
-  letterTypes,
-} from "./describe.ts";
+import { describeEntry, describeLetter, describeRole, letterTypes } from "./describe.ts";
 import { proposalDropped, type Environment, type Recipient } from "./environment.ts";
 import { ScenarioError, nothing } from "./transcript.ts";
 
@@ -65,7 +56,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["raft-log", (world, args) => printLog(world, args.count(0))],
   ["raft-state", printState],
   ["read-index", readIndex],
-  ["report-unreachable", (world, args) => raftOf(world, args).reportUnreachable(args.count(1))],
+  ["report-unreachable", reportUnreachable],
   ["restart", (world, args) => world.restart(args.count(0))],
   ["send-snapshot", sendSnapshot],
   [
@@ -85,7 +76,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 function runOne(world: Environment, name: string, args: Arguments, input: string): string {
   try {
     const handler = handlers.get(name);
-    if (handler === undefined) throw new ScenarioError(`unknown command ${name}`);
+    if (handler === undefined) throw new ScenarioError("unknown command");
     handler(world, args, input);
     return world.transcript.take();
   } catch (error) {
@@ -113,17 +104,20 @@ function forEach(
 }
 
 function deliver(world: Environment, args: Arguments): void {
-  const recipients: Recipient[] = args.ids.map((id) => ({ id, drop: false }));
-  for (const id of args.counts("drop")) {
-    if (args.ids.includes(id)) {
-      throw new ScenarioError(`can't both deliver and drop msgs to ${id}`);
+  const recipients: Recipient[] = [];
+  for (const { key, values } of args.all) {
+    if (values.length === 0) recipients.push({ id: toCount(key), drop: false });
+    else if (key === "drop") {
+      for (const id of values.map(toCount)) {
+        if (recipients.some((one) => one.id === id && !one.drop))
+          throw new ScenarioError(`can't both deliver and drop msgs to ${id}`);
+        recipients.push({ id, drop: true });
+      }
     }
-    recipients.push({ id, drop: true });
   }
   const type = args.value("type");
-  if (type !== undefined && !letterTypes.has(type)) {
+  if (type !== undefined && !letterTypes.has(type))
     throw new ScenarioError(`unknown message type ${type}`);
-  }
   const handled = world.deliver(recipients, type);
   if (handled === 0) world.transcript.write("no messages\n");
 }
@@ -148,6 +142,14 @@ function tick(
   for (let i = 0; i < options.core[ticks]; i++) raft.tick();
 }
 
+function reportUnreachable(world: Environment, args: Arguments): void {
+  if (args.words.length !== 2)
+    throw new ScenarioError(
+      "must specify exactly two node indexes: node on which to report, and reported node",
+    );
+  raftOf(world, args).reportUnreachable(args.count(1));
+}
+
 function propose(raft: Raft, kind: keyof typeof entryKinds, data: Buffer): void {
   if (raft.propose([{ kind: entryKinds[kind], data }]) !== undefined) {
     throw new ScenarioError(proposalDropped);
@@ -155,12 +157,13 @@ function propose(raft: Raft, kind: keyof typeof entryKinds, data: Buffer): void 
 }
 
 function proposeChange(world: Environment, args: Arguments, input: string): void {
-  args.checkKeys(["v1", "transition"]);
-  const transition = toTransition(args.value("transition") ?? "auto");
-  const changes = input
-    .split(/\s+/)
-    .filter((word) => word !== "")
-    .map(toChange);
+  let transition: Transition = "auto";
+  for (const { key, values } of args.all) {
+    if (values.length === 0) continue;
+    if (key === "transition") transition = toTransition(values.at(-1) ?? "");
+    else if (key !== "v1") throw new ScenarioError(`unknown command ${key}`);
+  }
+  const changes = changesOf(input);
   const single = args.flag("v1");
   if (single && (changes.length !== 1 || transition !== "auto")) {
     throw new ScenarioError("v1 conf change can only have one operation and no transition");
@@ -174,15 +177,6 @@ function toTransition(text: string): Transition {
     throw new ScenarioError(`unknown transition ${text}`);
   }
   return text;
-}
-
-function toChange(word: string): MemberChange {
-  const kind = changeLetters.get(word.slice(0, 1));
-  const replica = Number(word.slice(1));
-  if (kind === undefined || !/^.\d+$/.test(word)) {
-    throw new ScenarioError(`unknown input: ${word}`);
-  }
-  return { kind, replica };
 }
 
 function compact(world: Environment, args: Arguments): void {

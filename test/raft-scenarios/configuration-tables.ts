@@ -10,9 +10,10 @@
  */
 import { TrubaError } from "../../src/base/errors.ts";
 import { Members } from "../../src/raft/members.ts";
-import { changeKinds, type MemberChange } from "../../src/raft/membership-change.ts";
 import { Progress } from "../../src/raft/progress.ts";
+import { changesOf } from "./changes.ts";
 import { runCases, valuesOf, type DatadrivenCase, type FileResult } from "./datadriven.ts";
+import { ScenarioError } from "./transcript.ts";
 
 export function runFile(path: string): FileResult {
   let lastIndex = 0;
@@ -31,6 +32,7 @@ export function runFile(path: string): FileResult {
       const progress = [...members.progress].map(([id, each]) => `${id}: ${each.describe()}`);
       return [members.describe(), ...progress].join("\n");
     } catch (error) {
+      if (error instanceof ScenarioError) return error.message;
       if (error instanceof TrubaError && error.code === "BADCHANGE") return error.message;
       throw error;
     } finally {
@@ -42,14 +44,14 @@ export function runFile(path: string): FileResult {
 function run(members: Members, one: DatadrivenCase): Members {
   switch (one.command) {
     case "simple":
-      return members.simple(parseChanges(one.input));
+      return members.simple(changesOf(one.input));
     case "enter-joint":
-      return members.enterJoint(autoLeaveOf(one), parseChanges(one.input));
+      return members.enterJoint(autoLeaveOf(one), changesOf(one.input));
     case "leave-joint":
-      if (one.input !== "") throw new Error("leave-joint takes no changes");
+      if (one.input !== "") throw new ScenarioError("this command takes no input");
       return members.leaveJoint();
     default:
-      throw new Error(`unknown command ${one.command}`);
+      throw new ScenarioError("unknown command");
   }
 }
 
@@ -57,22 +59,4 @@ function autoLeaveOf(one: DatadrivenCase): boolean {
   const [text = "false"] = valuesOf(one, "autoleave") ?? [];
   if (text !== "true" && text !== "false") throw new Error(`neither true nor false: ${text}`);
   return text === "true";
-}
-
-const kinds: Readonly<Record<string, MemberChange["kind"]>> = {
-  v: changeKinds.addVoter,
-  l: changeKinds.addLearner,
-  w: changeKinds.addWitness,
-  r: changeKinds.remove,
-  u: changeKinds.touch,
-};
-
-/** `v1 l2 r3`; throws Error on any other word. */
-export function parseChanges(text: string): MemberChange[] {
-  const words = text.split(/\s+/).filter((word) => word !== "");
-  return words.map((word) => {
-    const kind = kinds[word.charAt(0)];
-    if (kind === undefined || !/^.\d+$/.test(word)) throw new Error(`no change: ${word}`);
-    return { kind, replica: Number(word.slice(1)) };
-  });
 }

@@ -73,11 +73,19 @@ const typeNames: Readonly<Record<MessageType, string>> = {
 const appended = "MsgStorageAppendResp";
 const applied = "MsgStorageApplyResp";
 
-/** Every name that `deliver-msgs type=` takes. */
+/** Every name that `deliver-msgs type=` takes, those among them that never travel here. */
 export const letterTypes: ReadonlySet<string> = new Set([
   ...Object.values(typeNames),
   appended,
   applied,
+  "MsgHup",
+  "MsgBeat",
+  "MsgUnreachable",
+  "MsgSnapStatus",
+  "MsgCheckQuorum",
+  "MsgStorageAppend",
+  "MsgStorageApply",
+  "MsgForgetLeader",
 ]);
 
 /** `MsgApp`, `MsgStorageAppendResp`, … */
@@ -173,7 +181,7 @@ function describeLine(line: Line, indent = ""): string {
   if (entries.length > 1) {
     text += ` Entries:[${entries.map((entry) => `\n${indent}  ${entry}`).join("")}\n${indent}]`;
   }
-  if (line.snapshot !== undefined) {
+  if (line.snapshot !== undefined && line.snapshot.index > 0) {
     text += `\n${indent}  Snapshot: ${describeSnapshot(line.snapshot)}`;
   }
   const responses = line.responses ?? [];
@@ -273,12 +281,23 @@ function idText(id: ReplicaId): string {
 
 /** Text in double quotes; what is not printable ASCII is escaped byte by byte. */
 function quoted(data: Buffer): string {
+  const decoded = data.toString("utf8");
+  if (!Buffer.from(decoded).equals(data)) return quotedBytes(data);
   let text = "";
-  for (const byte of data) {
-    const character = String.fromCharCode(byte);
+  for (const character of decoded) {
     if (character === '"' || character === "\\") text += `\\${character}`;
-    else if (byte >= 0x20 && byte < 0x7f) text += character;
-    else text += `\\x${byte.toString(16).padStart(2, "0")}`;
+    else if (character === " " || /[^\p{C}\p{Z}]/u.test(character)) text += character;
+    else text += escapedBytes(Buffer.from(character));
   }
   return `"${text}"`;
+}
+
+/** What is no UTF-8. */
+function quotedBytes(data: Buffer): string {
+  const text = data.toString("latin1").replaceAll(/[\\"]/g, "\\$&");
+  return `"${text.replaceAll(/[^ -~]/g, (character) => escapedBytes(Buffer.from(character, "latin1")))}"`;
+}
+
+function escapedBytes(bytes: Buffer): string {
+  return [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 }

@@ -11,18 +11,28 @@ import assert from "node:assert/strict";
 import { committedIndex, voteResult } from "../../src/raft/quorum.ts";
 import type { ReplicaId } from "../../src/raft/vocabulary.ts";
 import { runCases, valuesOf, type DatadrivenCase, type FileResult } from "./datadriven.ts";
+import { ScenarioError } from "./transcript.ts";
 
 export function runFile(path: string): FileResult {
   return runCases(path, (one) => {
-    switch (one.command) {
-      case "committed":
-        return runCommitted(one);
-      case "vote":
-        return runVote(one);
-      default:
-        throw new Error(`unknown command ${one.command}`);
+    try {
+      return run(one);
+    } catch (error) {
+      if (error instanceof ScenarioError) return error.message;
+      throw error;
     }
   });
+}
+
+function run(one: DatadrivenCase): string {
+  switch (one.command) {
+    case "committed":
+      return runCommitted(one);
+    case "vote":
+      return runVote(one);
+    default:
+      throw new ScenarioError("unknown command");
+  }
 }
 
 interface Sets {
@@ -71,7 +81,11 @@ function known<T>(
 ): Map<ReplicaId, T> {
   const values = valuesOf(one, key) ?? [];
   if (values.length !== ids.length) {
-    throw new Error(`${values.length} values of ${key} for ${ids.length} ids`);
+    const voters = ids.toSorted((a, b) => a - b).map((id) => `${id}:{}`);
+    const numbers = values.map((value) => ({ y: "2", n: "1", _: "0" })[value] ?? value);
+    throw new ScenarioError(
+      `error: mismatched input (explicit or _) for voters map[${voters.join(" ")}]: [${numbers.join(" ")}]`,
+    );
   }
   const map = new Map<ReplicaId, T>();
   for (const [at, id] of ids.entries()) {

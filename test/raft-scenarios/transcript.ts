@@ -22,7 +22,8 @@ export class Transcript {
   setLevel(level: string): void {
     const wanted = level.toLowerCase();
     if (!levels.includes(wanted)) {
-      throw new ScenarioError(`log level ${level} is none of ${levels.join(", ")}`);
+      const names = levels.map((name) => name.toUpperCase()).join(" ");
+      throw new ScenarioError(`log levels must be either of [${names}]`);
     }
     this.#level = wanted;
   }

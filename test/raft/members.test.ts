@@ -11,7 +11,8 @@ import {
 } from "../../src/raft/membership-change.ts";
 import { Progress } from "../../src/raft/progress.ts";
 import type { Configuration, ReplicaId } from "../../src/raft/vocabulary.ts";
-import { parseChanges, runFile } from "../raft-scenarios/configuration-tables.ts";
+import { runFile } from "../raft-scenarios/configuration-tables.ts";
+import { changesOf } from "../raft-scenarios/changes.ts";
 import { publishedFiles } from "../raft-scenarios/published-files.ts";
 
 const empty: Configuration = {
@@ -33,7 +34,7 @@ function membersOf(configuration: Partial<Configuration>): Members {
 
 /** Each word is one change; several words make a joint one. */
 function after(members: Members, text: string, transition: Transition = "auto"): Members {
-  return members.after({ transition, changes: parseChanges(text) });
+  return members.after({ transition, changes: changesOf(text) });
 }
 
 const kinds = Object.values(changeKinds);
@@ -274,7 +275,7 @@ suite("members", () => {
 
   test("a check throws what the change would throw and marks nothing", () => {
     const members = membersOf({ voters: [1, 2] });
-    members.check({ transition: "auto", changes: parseChanges("l2") });
+    members.check({ transition: "auto", changes: changesOf("l2") });
     assert.equal(members.progress.get(2)?.isLearner, false);
     assert.throws(() => members.check(leaveJoint), {
       code: "BADCHANGE",
