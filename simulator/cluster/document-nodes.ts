@@ -19,9 +19,12 @@ export class DocumentNodes {
     return this.hosts.filter(({ node }) => node !== undefined).map(({ number }) => number);
   }
 
-  /** What was written to a disk may be gone if the host shows another number later: the disk was replaced, or something on it was damaged. */
+  /**
+   * What was written to a disk may be gone if the host shows another number later: the disk was replaced, or a start has found it damaged. What is behind damage in the journal
+   * is gone with it, also when it was written after the damage was done.
+   */
   disk(host: number): string {
-    const { disks, rots } = must(this.hosts[host]);
-    return `${disks}.${rots}`;
+    const { disks, rotsAtStart } = must(this.hosts[host]);
+    return `${disks}.${rotsAtStart}`;
   }
 }

@@ -66,6 +66,8 @@ export class Host {
   slowness = 1;
   /** Times that something on its disk was damaged. */
   rots = 0;
+  /** Those among them that the process has found, if there is anything to find: all from before its start. */
+  rotsAtStart = 0;
   /** Something on its disk was damaged since its node opened: copies may be retired, also those that came meanwhile. */
   doubtful = false;
   /** The disk of this process was made to fail: it may stop for that. */
@@ -114,6 +116,7 @@ export class Host {
     const life = ++this.#life;
     this.#state = "opening";
     this.troubled = this.files.capacityBytes < diskBytes;
+    this.rotsAtStart = this.rots;
     if (!this.files.alive) this.files.restart();
     const clock = new HostClock(time, {
       wallOffsetMs: randomBelow(random, 2 * wallOffsetMaxMs + 1) - wallOffsetMaxMs,

@@ -184,9 +184,9 @@ export class Document {
     return this.#waits.forCut(source, signal);
   }
 
-  /** A Truba node takes part from now on. */
+  /** A Truba node takes part from now on. The replica that takes the place of one that is folded anew is told of all of them. */
   join(source: Source): void {
-    this.#mustRun();
+    if (this.#failed !== undefined || this.#rebuilding !== undefined) return;
     this.#replica.join(source);
     this.unsettle();
   }
@@ -383,6 +383,7 @@ export class Document {
       .rebuild(this, previous)
       .then((replica) => {
         this.#replica = replica;
+        this.#host.loaded(replica);
         this.orderIsStale = true;
         this.#progress.change.operations = undefined;
         this.#progress.change.any = true;

@@ -200,4 +200,31 @@ suite("what comes from before all that can be undone", () => {
     assert.equal((await documents.read("notes")).transactions, 31);
     await node.stop();
   });
+
+  test("nodes that are met meanwhile are members afterwards (D10)", async () => {
+    const node = await openWorld().open();
+    const { documents } = node;
+    const late = new Elsewhere("b", "notes");
+    late.write("/late", 1);
+    await nextMillisecond();
+    for (let n = 0; n < 200; n++) await documents.patch("notes", add(`/k${n}`, n));
+    await node.checkpoint();
+    const state = { received: false };
+    const receiving = documents
+      .receive("notes", late.sent, { source: "b", kind: "truba" })
+      .finally(() => (state.received = true));
+    const met: string[] = [];
+    while (!state.received) {
+      met.push(`n${met.length}`);
+      documents.knows(met.slice(-1));
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    await receiving;
+    const { members } = await documents.status("notes");
+    const sources = new Set(members.map(({ source }) => source));
+    for (const source of met) assert.ok(sources.has(source), `${source} of ${met.length}`);
+    await node.stop();
+  });
 });
