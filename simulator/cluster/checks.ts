@@ -52,10 +52,19 @@ export class Checks {
   readonly #states: readonly Map<number, StateSeen>[];
   readonly #configurationAt: number[];
   readonly #seen = new Map<number, RoleSeen[]>();
+  /** The last node that each copy was seen on, by partition and replica. */
+  readonly #nodes = new Map<string, Node>();
 
   constructor(trace: Trace, partitions: number) {
     this.#trace = trace;
-    this.#invariants = Array.from({ length: partitions }, () => new RaftInvariants());
+    this.#invariants = Array.from(
+      { length: partitions },
+      (_, partition) =>
+        new RaftInvariants((replica, index, term) => {
+          const node = this.#nodes.get(`${partition} ${replica}`);
+          return node !== undefined && isOnDisk(node, partition, index, term);
+        }),
+    );
     this.#states = Array.from({ length: partitions }, () => new Map<number, StateSeen>());
     this.#configurationAt = Array.from({ length: partitions }, () => 0);
   }
@@ -72,6 +81,7 @@ export class Checks {
       const group = host.group(partition);
       if (group === undefined) continue;
       const { raft } = group;
+      this.#nodes.set(`${partition} ${raft.id}`, node);
       try {
         must(this.#invariants[partition]).observe([raft]);
       } catch (error) {
@@ -169,16 +179,17 @@ const roleNames: ReadonlyMap<Role, string> = new Map(
   Object.entries(roles).map(([name, role]) => [role, name]),
 );
 
+function isOnDisk(node: Node, partition: number, index: number, term: number | undefined): boolean {
+  const { terms, lastIndex } = node.wal.group(partition);
+  return lastIndex >= index && (terms.base > index || terms.termAt(index) === term);
+}
+
 /** What a copy takes for durable is what its log has on disk (thesis 3.8). */
 function compareDisk(node: Node, partition: number, raft: RaftGroup["raft"]): void {
   const { durable, baseIndex } = raft;
   if (durable <= baseIndex) return;
+  if (isOnDisk(node, partition, durable, raft.termAt(durable))) return;
   const { terms, lastIndex } = node.wal.group(partition);
-  if (
-    lastIndex >= durable &&
-    (terms.base > durable || terms.termAt(durable) === raft.termAt(durable))
-  )
-    return;
   throw new Violation(
     partition,
     `Persistent State (thesis 3.8): copy ${raft.id} takes entry ${durable} of term ${raft.termAt(durable)} for durable; its log on disk ends at ${lastIndex}, with term ${terms.termAt(durable)} there`,

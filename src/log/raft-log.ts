@@ -386,7 +386,7 @@ export class RaftLog implements SharedLog, GroupCopy {
   }
 }
 
-/** The message as if the leader had announced this checkpoint, which is a later one of the same log. */
+/** The message as if the leader had announced this checkpoint, which is a later one of the same log, perhaps of a later term. */
 function announcing(message: Message, { position, token }: CheckpointPoint): Message {
   const { term, configuration, configurationIndex } = decodeToken(token);
   return { ...message, snapshot: { index: position, term, configuration, configurationIndex } };

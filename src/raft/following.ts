@@ -72,6 +72,8 @@ function restore(copy: Copy, snapshot: SnapshotMeta): boolean {
   log.restore(snapshot);
   copy.members = members;
   copy.configurationIndex = snapshot.configurationIndex;
+  // What was fetched may be later than what was announced. No copy's log is ahead of its term; who leads that one it does not know.
+  if (snapshot.term > copy.term) becomeFollower(copy, snapshot.term, nobody);
   copy.self?.maybeUpdate(log.last);
   return true;
 }

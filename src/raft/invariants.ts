@@ -43,7 +43,14 @@ interface TermStart {
   readonly before: Term;
 }
 
+/**
+ * Whether an entry is on the disk of a copy that does not take it for durable yet: a core that has gone on to another term counts no acknowledgement of an earlier one, and the
+ * answer that was to leave with it leaves all the same.
+ */
+export type OnDisk = (id: ReplicaId, index: Index, term: Term | undefined) => boolean;
+
 export class RaftInvariants {
+  readonly #onDisk: OnDisk;
   readonly #seen = new Map<ReplicaId, Seen>();
   /** Copies that are to be seen again as something that was read from disk. */
   readonly #restarted = new Set<ReplicaId>();
@@ -56,6 +63,10 @@ export class RaftInvariants {
   /** Leaders that have committed more, and as they were before. */
   readonly #counted: { readonly view: CopyView; readonly before: Seen }[] = [];
   #begun = false;
+
+  constructor(onDisk: OnDisk = () => false) {
+    this.#onDisk = onDisk;
+  }
 
   /**
    * Compares the copies with each other and with what was seen before. A copy that is down is left out, and counts as it was seen last: so look once more
@@ -236,7 +247,8 @@ export class RaftInvariants {
 
   #holds(member: ReplicaId, index: Index, term: Term | undefined): boolean {
     const seen = this.#seen.get(member);
-    if (seen === undefined || seen.durable < index) return false;
+    if (seen === undefined) return false;
+    if (seen.durable < index) return this.#onDisk(member, index, term);
     return seen.view.baseIndex >= index || seen.view.termAt(index) === term;
   }
 

@@ -228,6 +228,19 @@ suite("raft: replication", () => {
     assert.equal(leader.status().progress.get(3)?.state, "replicate");
   });
 
+  test("thesis 5.1: a checkpoint of a later term than its leader's brings that term, and nobody as its leader", () => {
+    const cores = new Cores();
+    cores.elect(1);
+    const follower = cores.raft(3);
+    const { term, configuration } = follower;
+    const snapshot = { index: 20, term: term + 2, configuration, configurationIndex: 20 };
+    follower.step(messageOf({ type: messageTypes.snapshot, from: 1, to: 3, term, snapshot }));
+    assert.deepEqual(
+      [follower.lastIndex, follower.lastTerm, follower.term, follower.leader, follower.vote],
+      [20, term + 2, term + 2, 0, 0],
+    );
+  });
+
   test("thesis 5.1: a leader whose checkpoint was lost on the way sends it again", () => {
     const cores = new Cores();
     cores.elect(1);
