@@ -134,6 +134,9 @@ export class DocumentWorkload {
     if (must(nodes.on(host)).head(document)?.vclock[source] === undefined) return;
     // Two that evict each other at once wait for each other for ever: an operator waits for the one before he asks for the next.
     if (this.#evicting.has(document)) return;
+    // Nor does he ask a node that he has evicted and that does not know it yet.
+    const asked = must(nodes.on(host)).sourceOf(document);
+    if (this.evicted.some((one) => one.document === document && one.source === asked)) return;
     this.#evicting.add(document);
     trace.say("fault", -1, `h${host} evicts ${source} (h${victim}) from ${document}`);
     this.evicted.push({ document, source });

@@ -1,10 +1,8 @@
 /**
  * One document in memory: its replica, its transactions that are not in history files yet, and who waits for it or follows it.
- *
  *     submit, arrive   what is issued here is in the replica at once; what comes from peers waits for the turn, so that it is one merge
  *     seal             once per turn, before the journal's batch is staged: merge, settle, note what to tell
  *     confirm          the batch is durable: tell watchers, answer who waits, let links send
- *
  * Failures of the disk end the whole node; damage of the document's own files ends the document (see documents.ts).
  */
 import type { Clock } from "../base/clock.ts";
@@ -280,6 +278,8 @@ export class Document {
 
   #mustRun(): void {
     if (this.#failed !== undefined) throw this.#failed;
+    // One that was folded anew just now may know already that this node was evicted.
+    if (this.#replica.isEvicted && this.#rebuilding === undefined) this.#comeBack();
     if (this.#rebuilding === undefined) return;
     throw new TrubaError("OVERLOADED", `document ${this.name} is being folded anew`, {
       retryAfterMs: limits.overloadedRetryAfterMs,
