@@ -4,6 +4,7 @@
  */
 import { assert, must } from "../base/assert.ts";
 import { TrubaError } from "../base/errors.ts";
+import { Fifo } from "../base/fifo.ts";
 import { decodeChange } from "../raft/membership-change.ts";
 import type { Raft } from "../raft/raft.ts";
 import {
@@ -22,8 +23,6 @@ import { fromStoredBody } from "./stored-entry.ts";
 
 const emptyBatch = Buffer.alloc(0);
 const noEntries: readonly Entry[] = [];
-/** From so many entries on, those that were taken are let go while others still wait. */
-const takenMaxCount = 64;
 
 export interface CommittedReaderParts {
   readonly raft: Raft;
@@ -39,9 +38,8 @@ export interface CommittedReaderParts {
 
 export class CommittedReader {
   readonly #parts: CommittedReaderParts;
-  /** Given out by the core, contiguous; those before `#first` are taken. */
-  readonly #entries: RaftEntry[] = [];
-  #first = 0;
+  /** Given out by the core and not taken, contiguous. */
+  readonly #entries = new Fifo<RaftEntry>();
   #taken: Index;
   #last: Index;
   #read: Position;
@@ -100,15 +98,8 @@ export class CommittedReader {
   }
 
   #next(): RaftEntry | undefined {
-    const entries = this.#entries;
-    const entry = entries[this.#first];
-    if (entry === undefined) return undefined;
-    this.#taken = entry.index;
-    this.#first++;
-    if (this.#first === entries.length) entries.length = 0;
-    else if (this.#first >= takenMaxCount) entries.splice(0, this.#first);
-    else return entry;
-    this.#first = 0;
+    const entry = this.#entries.shift();
+    if (entry !== undefined) this.#taken = entry.index;
     return entry;
   }
 

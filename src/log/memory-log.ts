@@ -102,6 +102,10 @@ export class MemoryLog implements SharedLog {
     };
   }
 
+  get leadingTerm(): number {
+    return this.#failure === undefined ? 1 : 0;
+  }
+
   onChange(listener: () => void): void {
     this.#listener = listener;
   }

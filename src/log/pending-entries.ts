@@ -5,6 +5,7 @@
  * the log that all copies will agree on, and never will be (thesis 3.6.2). Nothing else proves it.
  */
 import { TrubaError } from "../base/errors.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Index, Term } from "../raft/vocabulary.ts";
 
 export interface PendingEntry<T> {
@@ -14,16 +15,12 @@ export interface PendingEntry<T> {
   reject(error: Error): void;
 }
 
-/** From so many on, those that were decided are let go while others still wait. */
-const decidedMax = 64;
-
 export class PendingEntries<T> {
-  /** In the order in which they were put into the log, so terms never fall; those before `#first` are decided. */
-  readonly #entries: PendingEntry<T>[] = [];
-  #first = 0;
+  /** In the order in which they were put into the log, so terms never fall. */
+  readonly #entries = new Fifo<PendingEntry<T>>();
 
   get count(): number {
-    return this.#entries.length - this.#first;
+    return this.#entries.length;
   }
 
   add(position: Index, term: Term): Promise<T> {
@@ -39,10 +36,10 @@ export class PendingEntries<T> {
   confirmed(position: Index, term: Term): PendingEntry<T> | undefined {
     const entries = this.#entries;
     for (;;) {
-      const entry = entries[this.#first];
+      const entry = entries.first;
       if (entry === undefined || entry.term > term) return undefined;
       if (entry.term === term && entry.position > position) return undefined;
-      this.#take();
+      entries.shift();
       if (entry.term === term && entry.position === position) return entry;
       entry.reject(
         new TrubaError(
@@ -54,16 +51,7 @@ export class PendingEntries<T> {
   }
 
   rejectAll(error: Error): void {
-    const waiting = this.#entries.splice(0).slice(this.#first);
-    this.#first = 0;
-    for (const entry of waiting) entry.reject(error);
-  }
-
-  #take(): void {
-    this.#first++;
-    if (this.#first === this.#entries.length) this.#entries.length = 0;
-    else if (this.#first >= decidedMax) this.#entries.splice(0, this.#first);
-    else return;
-    this.#first = 0;
+    const entries = this.#entries;
+    for (let count = entries.length; count > 0; count--) entries.shift()?.reject(error);
   }
 }

@@ -28,7 +28,7 @@ import { PendingEntries } from "./pending-entries.ts";
 import { PendingReads } from "./pending-reads.ts";
 import type { CheckpointPoint, CopyIdentity, RaftGroup } from "./raft-group.ts";
 import { RecoveredCopy } from "./recovered-copy.ts";
-import { notLeading, refusedBy } from "./refusals.ts";
+import { notLeading, refusedBy, unknownOutcome } from "./refusals.ts";
 import type { Entry, LogStatus, Position, SharedLog } from "./shared-log.ts";
 
 export interface RaftLogParts extends Pick<
@@ -68,6 +68,8 @@ const noToken = Buffer.alloc(0);
 const noEntries: readonly Entry[] = [];
 
 export class RaftLog implements SharedLog, GroupCopy {
+  /** Has something to do in the node's next turn; kept by `RaftLogs`. */
+  marked = false;
   /** What membership sees. */
   readonly group: RaftGroup;
   readonly changes = new PendingEntries<Configuration>();
@@ -180,18 +182,23 @@ export class RaftLog implements SharedLog, GroupCopy {
       return { role, leader: undefined, term, first, last, committed, token };
     }
     const { raft, reader } = this.#host;
-    const { term, role, leader, baseIndex, lastIndex } = raft;
-    const readTerm = raft.termAt(reader.read);
-    const leads = role === roles.leader && readTerm === term;
+    const { term, leader, baseIndex, lastIndex } = raft;
     return {
-      role: failed ? "stopped" : leads ? "leader" : "follower",
+      role: failed ? "stopped" : this.leadingTerm > 0 ? "leader" : "follower",
       leader: leader === nobody ? undefined : String(leader),
       term,
       first: baseIndex + 1,
       last: lastIndex,
       committed: reader.last,
-      token: this.#tokenAt(reader.read, readTerm),
+      token: this.#tokenAt(reader.read, raft.termAt(reader.read)),
     };
+  }
+
+  get leadingTerm(): number {
+    const host = this.#host;
+    if (host === undefined || this.#stopped !== undefined) return 0;
+    const { raft, reader } = host;
+    return raft.role === roles.leader && raft.termAt(reader.read) === raft.term ? raft.term : 0;
   }
 
   onChange(listener: () => void): void {
@@ -390,8 +397,4 @@ export class RaftLog implements SharedLog, GroupCopy {
 function announcing(message: Message, { position, token }: CheckpointPoint): Message {
   const { term, configuration, configurationIndex } = decodeToken(token);
   return { ...message, snapshot: { index: position, term, configuration, configurationIndex } };
-}
-
-function unknownOutcome(why: string, cause?: Error): TrubaError {
-  return new TrubaError("UNKNOWNOUTCOME", why, { cause });
 }

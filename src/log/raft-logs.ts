@@ -7,6 +7,7 @@
  * A turn never waits for the disk: messages, heartbeats and reads go on while a slow sync is under way, and what must be durable is staged for the next one.
  */
 import { assert, must } from "../base/assert.ts";
+import { Fifo } from "../base/fifo.ts";
 import { limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { PeerSender } from "../raft/peer-sender.ts";
@@ -38,13 +39,11 @@ interface Waiting {
 export class RaftLogs implements Turns {
   readonly #options: RaftLogsOptions;
   readonly #logs = new Map<number, RaftLog>();
-  /** Logs with something to do, each once; the other array is being worked on, or empty. */
-  #marked: RaftLog[] = [];
-  #working: RaftLog[] = [];
-  readonly #isMarked = new Set<RaftLog>();
+  /** Logs with something to do, each once. */
+  readonly #marked = new Fifo<RaftLog>();
   /** What the next flush makes durable, and what the running one does. */
-  #waiting: Waiting[] = [];
-  #flushing: Waiting[] = [];
+  #waiting = new Fifo<Waiting>();
+  #flushing = new Fifo<Waiting>();
   /** Until the first flush that makes nothing more to flush: then every only voter leads. */
   #starting = false;
   #failed = false;
@@ -130,8 +129,8 @@ export class RaftLogs implements Turns {
   // For the logs
 
   mark(log: RaftLog): void {
-    if (this.#isMarked.has(log)) return;
-    this.#isMarked.add(log);
+    if (log.marked) return;
+    log.marked = true;
     this.#marked.push(log);
   }
 
@@ -144,15 +143,9 @@ export class RaftLogs implements Turns {
   }
 
   #turn(): void {
-    while (this.#marked.length > 0) {
-      const logs = this.#marked;
-      this.#marked = this.#working;
-      this.#working = logs;
-      for (const log of logs) {
-        this.#isMarked.delete(log);
-        log.collect();
-      }
-      logs.length = 0;
+    for (let log = this.#marked.shift(); log !== undefined; log = this.#marked.shift()) {
+      log.marked = false;
+      log.collect();
     }
   }
 
@@ -170,7 +163,7 @@ export class RaftLogs implements Turns {
     // Those that had nothing to stage and only waited for what is durable now.
     while (this.#waiting.length > 0 && wal.stagedRecords === 0) {
       const done = this.#waiting;
-      this.#waiting = [];
+      this.#waiting = new Fifo();
       this.#release(done);
       this.#turn();
     }
@@ -184,8 +177,8 @@ export class RaftLogs implements Turns {
     this.wake();
   }
 
-  #release(done: Waiting[]): void {
-    for (const { log, raft, ready } of done) log.durable(raft, ready);
-    done.length = 0;
+  #release(done: Fifo<Waiting>): void {
+    for (let one = done.shift(); one !== undefined; one = done.shift())
+      one.log.durable(one.raft, one.ready);
   }
 }

@@ -26,3 +26,7 @@ export function refusedBy(refusal: Refusal): TrubaError {
 export function notLeading(): TrubaError {
   return refusedBy("not the leader");
 }
+
+export function unknownOutcome(why: string, cause?: Error): TrubaError {
+  return new TrubaError("UNKNOWNOUTCOME", why, { cause });
+}

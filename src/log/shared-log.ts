@@ -69,6 +69,8 @@ export interface SharedLog {
    */
   resetTo(position: Position, token: Uint8Array): Promise<void>;
   status(): LogStatus;
+  /** The term in which the log leads, as {@link LogStatus} `role` says it; 0 = it does not. Asked after every batch. */
+  readonly leadingTerm: number;
   /** Told when {@link committed} may have something, or when role, leader or term changed; also without cause. One listener. */
   onChange(listener: () => void): void;
 }

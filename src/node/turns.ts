@@ -110,7 +110,8 @@ export class Turns {
       if (this.#node.ended) return;
       guest?.confirm();
       const deadline = this.#clock.monotonicMs() + limits.applyTurnMaxMs;
-      for (const partition of partitions) if (!partition.applyConfirmed(deadline)) this.wake();
+      for (const partition of partitions)
+        if (partition.hasNews && !partition.applyConfirmed(deadline)) this.wake();
       for (const witness of witnesses.values()) if (!witness.consume()) this.wake();
     } catch (error) {
       this.#node.fail(error instanceof Error ? error : new Error(String(error)));

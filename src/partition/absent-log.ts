@@ -38,6 +38,8 @@ export class AbsentLog implements SharedLog {
     };
   }
 
+  readonly leadingTerm = 0;
+
   onChange(): void {}
 }
 

@@ -13,13 +13,16 @@ export class Confirm {
   readonly #log: SharedLog;
   readonly #load: PipelineLoad;
   readonly #health: ConfirmHealth;
+  readonly #onFailed: () => void;
   /** Sequence → who waits. */
   readonly #waiting = new Map<number, Waiting>();
 
-  constructor(log: SharedLog, load: PipelineLoad, health: ConfirmHealth) {
+  /** `onFailed` is told after a batch was answered that the log has not taken: who proposes by itself may want to do so again. */
+  constructor(log: SharedLog, load: PipelineLoad, health: ConfirmHealth, onFailed: () => void) {
     this.#log = log;
     this.#load = load;
     this.#health = health;
+    this.#onFailed = onFailed;
   }
 
   /** Batches not yet confirmed. */
@@ -59,6 +62,7 @@ export class Confirm {
     if (error instanceof TrubaError)
       waiting.settleFrom(0, errorOutcome(error.code, error.message, error.retryAfterMs));
     else waiting.settleFrom(0, errorOutcome("UNKNOWNOUTCOME", errorText(error)));
+    this.#onFailed();
   }
 
   /** Losing leadership, or having to wait for it, is part of a cluster's life: the log is not broken. */

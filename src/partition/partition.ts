@@ -9,12 +9,9 @@
  * One object is one state that only grows: when a peer's checkpoint replaces it, another object takes its place.
  */
 import { must } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
 import { TrubaError } from "../base/errors.ts";
 import { Histogram } from "../base/histogram.ts";
 import { limits } from "../base/limits.ts";
-import type { Logger } from "../base/logger.ts";
-import type { Random } from "../base/random.ts";
 import type { SharedLog } from "../log/shared-log.ts";
 import type { Moment } from "../machines/machine.ts";
 import type { OperationWriter } from "../machines/operation.ts";
@@ -22,42 +19,20 @@ import { type ErrorOutcome, errorOutcome } from "../machines/outcome.ts";
 import type { KindSettings } from "../machines/sessions/kinds.ts";
 import { kindsOperation } from "../machines/sessions/session-operation.ts";
 import { MachineStack } from "../machines/stack.ts";
-import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import { State } from "../state/state.ts";
 import type { OutcomeSink, Waiting } from "./answer.ts";
 import { Apply } from "./apply.ts";
 import { Barriers } from "./barriers.ts";
 import type { BatchHeader } from "./batch.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import type { ConfirmHealth } from "./confirm-health.ts";
 import { Confirm } from "./confirm.ts";
 import { DigestCheck } from "./digest-check.ts";
-import { Gather, type PipelineLoad } from "./gather.ts";
+import { Gather } from "./gather.ts";
 import { Leadership } from "./leadership.ts";
 import type { Led } from "./led.ts";
 import { type OwnOperation, OwnOperations, restarted } from "./own-operations.ts";
+import type { PartitionParts } from "./partition-parts.ts";
 import type { Source, Taker } from "./takers.ts";
-
-export interface PartitionParts {
-  readonly id: number;
-  readonly log: SharedLog;
-  readonly store: CheckpointStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly load: PipelineLoad;
-  readonly health: ConfirmHealth;
-  readonly node: number;
-  /** This run of the node: no other run of any node has the same. */
-  readonly writer: number;
-  /** The last sequence that this run of the node has used in the partition: 0 unless it had a copy of it before. */
-  readonly sequence?: number;
-  readonly onceMaxBytes: number;
-  /** The kinds of sessions that the configuration has; absent: those that the state has stay. */
-  readonly kinds?: readonly KindSettings[] | undefined;
-  /** Asks for a turn of the node: something was gathered. */
-  readonly wake: () => void;
-}
 
 const maxRead = limits.batchMaxBytes;
 
@@ -72,8 +47,9 @@ export class Partition {
   readonly checkpointer: Checkpointer;
   /** Operations in each batch that this object has sealed. */
   readonly batches = new Histogram(batchBounds);
-  /** Why operations are refused before the log; `undefined` = they are not. */
-  refusal: ErrorOutcome | undefined;
+  /** There may be something to apply, or to propose: {@link applyConfirmed} should be called. */
+  hasNews = true;
+  #refusal: ErrorOutcome | undefined;
   readonly #parts: PartitionParts;
   readonly #moment: Moment = { timestamp: 0, position: 0, number: 0, seed: 0 };
   readonly #gather: Gather;
@@ -102,7 +78,7 @@ export class Partition {
     this.state = new State(parts.random.u32());
     this.stack = new MachineStack(this.state, this.#moment, { onceMaxBytes: parts.onceMaxBytes });
     this.#gather = new Gather(parts.load);
-    this.#confirm = new Confirm(parts.log, parts.load, parts.health);
+    this.#confirm = new Confirm(parts.log, parts.load, parts.health, () => (this.hasNews = true));
     this.#apply = new Apply({
       state: this.state,
       stack: this.stack,
@@ -122,8 +98,19 @@ export class Partition {
     });
     parts.log.onChange(() => {
       this.#changed = true;
+      this.hasNews = true;
       parts.wake();
     });
+  }
+
+  /** Why operations are refused before the log; `undefined` = they are not. */
+  get refusal(): ErrorOutcome | undefined {
+    return this.#refusal;
+  }
+
+  set refusal(refusal: ErrorOutcome | undefined) {
+    this.#refusal = refusal;
+    this.hasNews = true;
   }
 
   /** Position of the last applied entry. */
@@ -156,9 +143,19 @@ export class Partition {
     return this.#leadership?.takersCount ?? 0;
   }
 
-  /** Whether it takes operations: its log leads, all that earlier leaders have written is applied, and what a leader does first is done or may not be done now. */
+  /**
+   * Whether it takes operations: its log leads, all that earlier leaders have written is applied, and what a leader does first is done; or may not be done now, and reads
+   * are right without it.
+   */
   get leads(): boolean {
-    return this.#leadership !== undefined && (this.#own.begun || this.refusal !== undefined);
+    if (this.#leadership === undefined) return false;
+    return this.#own.begun || (this.refusal !== undefined && this.#newKinds === undefined);
+  }
+
+  /** Kinds of sessions of the configuration that the state does not have as they are. */
+  get #newKinds(): readonly KindSettings[] | undefined {
+    const { kinds } = this.#parts;
+    return kinds !== undefined && this.stack.sessions.kindsDiffer(kinds) ? kinds : undefined;
   }
 
   /** The last sequence that was used in this partition. */
@@ -207,7 +204,7 @@ export class Partition {
   park(source: Source, taker: Taker): void {
     this.#mustLead();
     must(this.#leadership).park(source, taker);
-    this.#parts.wake();
+    this.#wake();
   }
 
   leave(source: Source, taker: Taker): void {
@@ -217,7 +214,7 @@ export class Partition {
   /** A taker of `source` wants more than before. */
   note(source: Source): void {
     this.#leadership?.note(source);
-    this.#parts.wake();
+    this.#wake();
   }
 
   /** Nobody is to wait any more: those who do are told `error`. */
@@ -228,7 +225,7 @@ export class Partition {
   /** Has the node's own operation done as soon as this copy leads and may. */
   propose(operation: OwnOperation): void {
     this.#own.add(operation);
-    this.#parts.wake();
+    this.#wake();
   }
 
   /** Where to write an operation that {@link admit} let in; {@link enqueue} must follow in the same turn. */
@@ -260,6 +257,7 @@ export class Partition {
 
   /** Applies what the log has confirmed, until `deadlineMs` (monotonic). Returns whether everything is applied. */
   applyConfirmed(deadlineMs: number): boolean {
+    this.hasNews = false;
     if (this.#retired) return true;
     for (;;) {
       const entries = this.log.committed(maxRead);
@@ -268,6 +266,7 @@ export class Partition {
       if (this.#barriers.count > 0) this.#barriers.applied(this.#moment.position);
       if (this.#parts.clock.monotonicMs() <= deadlineMs) continue;
       if (this.#changed) this.#observe();
+      this.hasNews = true;
       return false;
     }
     if (this.#changed) this.#observe();
@@ -305,14 +304,18 @@ export class Partition {
     );
   }
 
+  #wake(): void {
+    this.hasNews = true;
+    this.#parts.wake();
+  }
+
   /** Compares what the log says of who leads with what was so. Called when all that the log has given out is applied. */
   #observe(): void {
     this.#changed = false;
     if (this.#stopped) return;
-    const { role, term } = this.log.status();
-    const leads = role === "leader";
-    if (this.#leadership !== undefined && (!leads || this.#leadership.term !== term)) this.#lose();
-    if (this.#leadership !== undefined || !leads) return;
+    const term = this.log.leadingTerm;
+    if (this.#leadership !== undefined && this.#leadership.term !== term) this.#lose();
+    if (this.#leadership !== undefined || term === 0) return;
     const { clock } = this.#parts;
     this.#leadership = new Leadership({
       term,
@@ -328,11 +331,12 @@ export class Partition {
 
   /** What a leader does before it serves anybody: what earlier runs of this node hold goes back; the kinds of sessions become those of the configuration. */
   #beginnings(): OwnOperation[] {
-    const { node, writer, kinds } = this.#parts;
+    const { node, writer } = this.#parts;
+    const kinds = this.#newKinds;
     const { queues, sessions } = this.stack;
     const operations: OwnOperation[] = [];
     if (queues.totals.leased + sessions.totals.active > 0) operations.push(restarted(node, writer));
-    if (kinds !== undefined && sessions.kindsDiffer(kinds)) operations.push(kindsOperation(kinds));
+    if (kinds !== undefined) operations.push(kindsOperation(kinds));
     return operations;
   }
 

@@ -1,11 +1,10 @@
 /** The entries at the end of a log that are in memory: contiguous, added and cut at the back, let go at the front. */
 import { assert, must } from "../base/assert.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Entry, Index } from "./vocabulary.ts";
 
 /** What an entry costs beside its data, in memory and on the wire; also bounds how many empty ones fit into a limit. */
 const entryOverheadBytes = 32;
-/** So many let-go entries may stand before those in use. */
-const deadMaxCount = 64;
 
 export function bytesOf(entry: Entry): number {
   return entry.data.length + entryOverheadBytes;
@@ -25,9 +24,7 @@ export function dataBytesOf(entries: readonly { readonly data: Buffer }[]): numb
 }
 
 export class EntryWindow {
-  #entries: Entry[] = [];
-  /** Entries before this one were let go. */
-  #head = 0;
+  readonly #entries = new Fifo<Entry>();
   /** Index of the first entry held; where the next one goes when none is. */
   #first: Index;
   #bytes = 0;
@@ -42,7 +39,7 @@ export class EntryWindow {
 
   /** One above the last index held. */
   get end(): Index {
-    return this.#first + this.#entries.length - this.#head;
+    return this.#first + this.#entries.length;
   }
 
   get bytes(): number {
@@ -56,7 +53,7 @@ export class EntryWindow {
   }
 
   get(index: Index): Entry {
-    return must(this.#entries[this.#head + index - this.#first]);
+    return this.#entries.at(index - this.#first);
   }
 
   /** Drops the entries at and above `index`. */
@@ -68,25 +65,16 @@ export class EntryWindow {
 
   /** Holds nothing; the next entry is `first`. */
   restart(first: Index): void {
-    this.#entries = [];
-    this.#head = 0;
+    this.#entries.clear();
     this.#first = first;
     this.#bytes = 0;
   }
 
   /** Lets entries up to `index` go, until what is held takes at most `bytes`. */
   letGo(index: Index, bytes: number): void {
-    while (this.#first <= index && this.#first < this.end && this.#bytes > bytes) {
-      this.#bytes -= bytesOf(must(this.#entries[this.#head]));
-      this.#head++;
+    while (this.#first <= index && this.#entries.length > 0 && this.#bytes > bytes) {
+      this.#bytes -= bytesOf(must(this.#entries.shift()));
       this.#first++;
-    }
-    if (this.#head === this.#entries.length) {
-      this.#entries.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= deadMaxCount && this.#head * 2 >= this.#entries.length) {
-      this.#entries.splice(0, this.#head);
-      this.#head = 0;
     }
   }
 

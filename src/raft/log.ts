@@ -7,6 +7,7 @@
  * Entries above `durable` are always in memory; those below may have to be fetched.
  */
 import { assert, must } from "../base/assert.ts";
+import { Fifo } from "../base/fifo.ts";
 import { EntryWindow, bytesOfAll, dataBytesOf } from "./entry-window.ts";
 import { TermRuns, type TermRun } from "./term-runs.ts";
 import {
@@ -47,7 +48,7 @@ export class ReplicatedLog {
   committed: Index;
   #applying: Index;
   applied: Index;
-  #applyQueue: Applying[] = [];
+  readonly #applyQueue = new Fifo<Applying>();
   #applyingBytes = 0;
   #applyingPaused = false;
   /** Committed entries that had to be fetched, the next to be applied. */
@@ -303,14 +304,12 @@ export class ReplicatedLog {
     assert(index <= this.#applying, "an entry was applied that was not given out");
     this.applied = Math.max(this.applied, index);
     let dataBytes = 0;
-    let done = 0;
-    for (const batch of this.#applyQueue) {
-      if (batch.last > index) break;
-      done++;
+    const queue = this.#applyQueue;
+    for (let batch = queue.first; batch !== undefined && batch.last <= index; batch = queue.first) {
+      queue.shift();
       dataBytes += batch.dataBytes;
       this.#applyingBytes -= batch.bytes;
     }
-    if (done > 0) this.#applyQueue.splice(0, done);
     this.#applyingPaused = this.#applyingBytes >= this.#maxApplyingBytes;
     while (this.#configurations.length > 0 && must(this.#configurations[0]) <= index)
       this.#configurations.shift();

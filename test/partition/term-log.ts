@@ -93,10 +93,8 @@ export class TermLog implements SharedLog {
   async resetTo(): Promise<void> {}
 
   status(): LogStatus {
-    const own = this.#entries.findIndex(({ term }) => term === this.#term);
-    const leads = this.#leading && own >= 0 && own < this.#read;
     return {
-      role: leads ? "leader" : "follower",
+      role: this.leadingTerm > 0 ? "leader" : "follower",
       leader: this.#leader,
       term: this.#term,
       first: 1,
@@ -104,6 +102,11 @@ export class TermLog implements SharedLog {
       committed: this.#committed,
       token: new Uint8Array(0),
     };
+  }
+
+  get leadingTerm(): number {
+    const own = this.#entries.findIndex(({ term }) => term === this.#term);
+    return this.#leading && own >= 0 && own < this.#read ? this.#term : 0;
   }
 
   onChange(listener: () => void): void {
