@@ -9,20 +9,11 @@ import { AbsentLog } from "../../src/partition/absent-log.ts";
 import { RaftInvariants } from "../../src/raft/invariants.ts";
 import { roles } from "../../src/raft/vocabulary.ts";
 import type { Configuration, ReplicaId, Role, Term } from "../../src/raft/vocabulary.ts";
-import { SimulationError } from "../node-state.ts";
 import type { Host } from "./host.ts";
 import { LogTimes } from "./log-times.ts";
+import { Reigns } from "./reigns.ts";
 import type { Trace } from "./trace.ts";
-
-/** A promise is broken; says of which partition, if it is one's. */
-export class Violation extends SimulationError {
-  readonly partition: number;
-
-  constructor(partition: number, text: string, options?: ErrorOptions) {
-    super(text, options);
-    this.partition = partition;
-  }
-}
+import { Violation } from "./violation.ts";
 
 /** A state, as it was first seen at a position. */
 interface StateSeen {
@@ -47,6 +38,7 @@ export class Checks {
   configurations = 0;
   /** Of all partitions. */
   readonly times = new LogTimes();
+  readonly #reigns = new Reigns();
   readonly #trace: Trace;
   readonly #invariants: readonly RaftInvariants[];
   readonly #states: readonly Map<number, StateSeen>[];
@@ -60,9 +52,12 @@ export class Checks {
     this.#invariants = Array.from(
       { length: partitions },
       (_, partition) =>
-        new RaftInvariants((replica, index, term) => {
-          const node = this.#nodes.get(`${partition} ${replica}`);
-          return node !== undefined && isOnDisk(node, partition, index, term);
+        new RaftInvariants({
+          onDisk: (replica, index, term) => {
+            const node = this.#nodes.get(`${partition} ${replica}`);
+            return node !== undefined && isOnDisk(node, partition, index, term);
+          },
+          seesVotes: true,
         }),
     );
     this.#states = Array.from({ length: partitions }, () => new Map<number, StateSeen>());
@@ -89,6 +84,7 @@ export class Checks {
         throw new Violation(partition, text, { cause: error });
       }
       compareDisk(node, partition, raft);
+      this.#reigns.look(host, node, partition);
       this.#noteRole(host, partition, raft, must(seen[partition]));
       if (!raft.isWitness) this.#compareState(host, node, partition, must(seen[partition]));
     }
@@ -186,6 +182,7 @@ function isOnDisk(node: Node, partition: number, index: number, term: number | u
 
 /** What a copy takes for durable is what its log has on disk (thesis 3.8). */
 function compareDisk(node: Node, partition: number, raft: RaftGroup["raft"]): void {
+  if (raft.role === roles.leader) checkLeader(node, partition, raft);
   const { durable, baseIndex } = raft;
   if (durable <= baseIndex) return;
   if (isOnDisk(node, partition, durable, raft.termAt(durable))) return;
@@ -193,6 +190,20 @@ function compareDisk(node: Node, partition: number, raft: RaftGroup["raft"]): vo
   throw new Violation(
     partition,
     `Persistent State (thesis 3.8): copy ${raft.id} takes entry ${durable} of term ${raft.termAt(durable)} for durable; its log on disk ends at ${lastIndex}, with term ${terms.termAt(durable)} there`,
+  );
+}
+
+/** Who leads has its term and its own vote on disk: else it could win that term again after a crash, and put other entries into it. */
+function checkLeader(node: Node, partition: number, { id, term }: RaftGroup["raft"]): void {
+  const onDisk = node.wal.group(partition).hardState;
+  if (
+    onDisk !== undefined &&
+    (onDisk.term > term || (onDisk.term === term && onDisk.votedFor === id))
+  )
+    return;
+  throw new Violation(
+    partition,
+    `Persistent State (thesis 3.8): copy ${id} leads term ${term}; on its disk it has voted for copy ${onDisk?.votedFor} in term ${onDisk?.term}`,
   );
 }
 

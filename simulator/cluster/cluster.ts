@@ -18,16 +18,17 @@ import type { Death, HostWorld } from "./host.ts";
 import { Membership } from "./membership.ts";
 import { MessageNetwork } from "./message-network.ts";
 import { Nemesis } from "./nemesis.ts";
+import { Promises } from "./promises.ts";
 import { drawInterval } from "./swarm.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Trace } from "./trace.ts";
 import type { Packet } from "./transport.ts";
-import { checkVote } from "./votes.ts";
 
 /** How long it is between two looks whether something is violated in a promise's continuation. */
 const stepMs = 50;
 
 export class Cluster implements ClusterPort, HostWorld {
+  readonly #promises = new Promises();
   readonly partitions: number;
   readonly hosts: readonly number[];
   readonly machines: readonly Host[];
@@ -203,7 +204,7 @@ export class Cluster implements ClusterPort, HostWorld {
 
   sent(host: Host, partition: number, message: Message): void {
     const { node } = host;
-    if (node !== undefined) this.#guard(() => checkVote(node, partition, message));
+    if (node !== undefined) this.#guard(() => this.#promises.leaves(node, partition, message));
   }
 
   checkpointInstalled(): void {

@@ -9,15 +9,18 @@ export class HostClock implements Clock {
   readonly #time: Clock;
   readonly #process: ProcessClock;
   readonly #onTask: () => void;
+  /** What passes before a task that is to run soon, as if others ran before it. */
+  readonly #turnMs: number;
   /** Until then a call of this process blocks. */
   #busyUntilMs = 0;
   #waiting: (() => void)[] = [];
 
   /** `onTask` is told after each task of the process. */
-  constructor(time: Clock, options: { wallOffsetMs: number; onTask: () => void }) {
+  constructor(time: Clock, options: { wallOffsetMs: number; onTask: () => void; turnMs?: number }) {
     this.#time = time;
     this.#process = new ProcessClock(time, options);
     this.#onTask = options.onTask;
+    this.#turnMs = options.turnMs ?? 0;
   }
 
   wallMs(): number {
@@ -49,8 +52,8 @@ export class HostClock implements Clock {
   }
 
   soon(task: () => void): void {
-    const { lagMs } = this;
-    if (lagMs > 0) this.#process.after(lagMs, () => this.#run(task));
+    const waitMs = this.lagMs + this.#turnMs;
+    if (waitMs > 0) this.#process.after(waitMs, () => this.#run(task));
     else this.#process.soon(() => this.#run(task));
   }
 

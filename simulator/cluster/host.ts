@@ -121,6 +121,7 @@ export class Host {
     const clock = new HostClock(time, {
       wallOffsetMs: randomBelow(random, 2 * wallOffsetMaxMs + 1) - wallOffsetMaxMs,
       onTask: () => this.#ranTask(life),
+      turnMs: swarm.turnMs,
     });
     this.#clock = clock;
     this.#transport = new Transport({

@@ -6,7 +6,8 @@ import { must } from "../../src/base/assert.ts";
 import type { Node } from "../../src/node/node.ts";
 import { roles } from "../../src/raft/vocabulary.ts";
 import { encodeOperation } from "../node-operations.ts";
-import { Violation, textOfConfiguration } from "./checks.ts";
+import { textOfConfiguration } from "./checks.ts";
+import { Violation } from "./violation.ts";
 import type { Cluster } from "./cluster.ts";
 import { membersOf } from "./directory.ts";
 
@@ -42,6 +43,12 @@ export class Liveness {
       return taken.has(partition);
     });
     await this.#until("has equal copies", (partition) => this.#isConverged(partition));
+    await this.#until("has nothing in hand", (partition) =>
+      cluster.machines.every(
+        ({ node }) =>
+          node?.groups[partition] === undefined || node.partitions[partition]?.idle !== false,
+      ),
+    );
   }
 
   async #until(what: string, holds: (partition: number) => unknown): Promise<void> {

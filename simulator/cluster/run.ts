@@ -2,11 +2,12 @@
 import type { SimulationError } from "../node-state.ts";
 import { SeededRandom } from "../../src/base/seeded-random.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
-import { Violation } from "./checks.ts";
+import { Violation } from "./violation.ts";
 import { Cluster } from "./cluster.ts";
 import { drawDocuments } from "./document-shape.ts";
 import type { DocumentShape } from "./document-shape.ts";
 import { Liveness } from "./liveness.ts";
+import { withLimits } from "./small-limits.ts";
 import { Steadiness } from "./steadiness.ts";
 import { drawSwarm, recordLimits } from "./swarm.ts";
 import type { FaultName, Swarm } from "./swarm.ts";
@@ -53,8 +54,17 @@ export interface RunOptions {
 /** Plays a seed. What it finds stands in the report; it throws only when the simulator itself fails. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
   const random = new SeededRandom(seed);
-  const drawn = drawSwarm(random);
+  const drawn = drawSwarm(random, new SeededRandom(seed ^ 0x51ce));
   const swarm = options.adjust?.(drawn) ?? drawn;
+  return withLimits(swarm.limits, () => runSwarm(seed, random, swarm, options));
+}
+
+async function runSwarm(
+  seed: number,
+  random: SeededRandom,
+  swarm: Swarm,
+  options: RunOptions,
+): Promise<SeedReport> {
   const time = new SimulatedClock();
   const trace = new Trace(() => time.monotonicMs(), options.onLine);
   trace.say("fault", -1, `seed ${seed}: ${JSON.stringify(swarm)}`);

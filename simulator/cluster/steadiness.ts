@@ -4,7 +4,7 @@
  */
 import { must } from "../../src/base/assert.ts";
 import { roles } from "../../src/raft/vocabulary.ts";
-import { Violation } from "./checks.ts";
+import { Violation } from "./violation.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";
 

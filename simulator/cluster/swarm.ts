@@ -9,6 +9,7 @@ import type { Weather } from "./message-network.ts";
 import type { KindSettings } from "../../src/machines/sessions/kinds.ts";
 import type { RecordShape } from "./record-shape.ts";
 import { drawKinds } from "./session-shape.ts";
+import { type DrawnLimits, drawLimits } from "./small-limits.ts";
 
 export const faultNames = [
   "partition",
@@ -40,6 +41,10 @@ export interface Swarm {
   /** Small ones are soon full, and bound what clients may send at once: see {@link recordLimits}. */
   readonly segmentBytes: number;
   readonly weather: Weather;
+  /** What passes before whatever a process does soon: so that other work comes in between; 0 = nothing. */
+  readonly turnMs: number;
+  /** In the place of those that are shipped. */
+  readonly limits: DrawnLimits;
   /** What a synchronous disk call takes on average; 0 = nothing takes time. */
   readonly diskMs: number;
   /** Mean time between two faults of a kind, anywhere in the cluster. Those that are not here do not happen. */
@@ -79,7 +84,8 @@ const ranges: Readonly<
   restart: { share: 0.3, every: [1_500, 8_000] },
 };
 
-export function drawSwarm(random: Random): Swarm {
+/** `sizes` draws what was added later, so that the same seed goes on to draw the same faults. */
+export function drawSwarm(random: Random, sizes: Random): Swarm {
   const hosts = pick(random, [1, 2, 3, 3, 3, 4, 4, 5, 5, 6, 7]);
   const replicationFactor = Math.min(hosts, pick(random, [1, 2, 2, 3, 3, 3, 4, 5]));
   const mayHaveWitness = replicationFactor % 2 === 0 && hosts > replicationFactor;
@@ -90,6 +96,8 @@ export function drawSwarm(random: Random): Swarm {
     witness: mayHaveWitness && chance(random, 0.8),
     segmentBytes: pick(random, [32_768, 262_144, 4_194_304]),
     weather: drawWeather(random),
+    turnMs: pick(sizes, [0, 0, 0, 0, 0.1, 0.25, 1]),
+    limits: drawLimits(sizes),
     diskMs: pick(random, [0, 0, 0.2, 1, 4]),
     faultEveryMs: drawFaults(random),
     changeEveryMs: hosts > 1 && chance(random, 0.6) ? logarithmic(random, 200, 5_000) : 0,

@@ -1,10 +1,10 @@
+/** First in, first out, in constant time and without garbage: a ring that grows. What was taken is not kept alive. */
 import { must } from "./assert.ts";
 
 const roomAtFirst = 8;
 /** An empty queue with more room than this gives it back. */
 const roomKeptMax = 1_024;
 
-/** First in, first out, in constant time and without garbage: a ring that grows. What was taken is not kept alive. */
 export class Fifo<T> {
   /** A power of two of places. */
   #ring: (T | undefined)[] = room(roomAtFirst);

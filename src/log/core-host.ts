@@ -57,24 +57,25 @@ export interface CoreHostParts {
 }
 
 /** Of all groups alike; the rest is for the published scenarios. */
-const coreOptions = {
-  electionTicks: limits.raftElectionTicks,
-  heartbeatTicks: limits.raftHeartbeatTicks,
-  preVote: true,
-  checkQuorum: true,
-  maxMessageBytes: limits.raftMessageMaxBytes,
-  maxInflightMessages: limits.raftInflightMaxMessages,
-  maxInflightBytes: limits.raftInflightMaxBytes,
-  maxUncommittedBytes: limits.raftUncommittedMaxBytes,
-  maxApplyingBytes: limits.raftApplyingMaxBytes,
-  cacheBytes: limits.raftCacheBytes,
-  readMode: "safe",
-  stepDownOnRemoval: true,
-  votesTellCommit: true,
-  validateChanges: true,
-  forwardProposals: false,
-  applyUnstable: false,
-} as const;
+const coreOptions = () =>
+  ({
+    electionTicks: limits.raftElectionTicks,
+    heartbeatTicks: limits.raftHeartbeatTicks,
+    preVote: true,
+    checkQuorum: true,
+    maxMessageBytes: limits.raftMessageMaxBytes,
+    maxInflightMessages: limits.raftInflightMaxMessages,
+    maxInflightBytes: limits.raftInflightMaxBytes,
+    maxUncommittedBytes: limits.raftUncommittedMaxBytes,
+    maxApplyingBytes: limits.raftApplyingMaxBytes,
+    cacheBytes: limits.raftCacheBytes,
+    readMode: "safe",
+    stepDownOnRemoval: true,
+    votesTellCommit: true,
+    validateChanges: true,
+    forwardProposals: false,
+    applyUnstable: false,
+  }) as const;
 
 export class CoreHost {
   readonly #parts: CoreHostParts;
@@ -217,7 +218,7 @@ export class CoreHost {
 
   #newCore(start: RaftStart): Raft {
     const { random, priority } = this.#parts;
-    return new Raft({ ...coreOptions, id: this.#replica, random, priority, start });
+    return new Raft({ ...coreOptions(), id: this.#replica, random, priority, start });
   }
 
   #newReader(applied: Position, read: Position): CommittedReader {

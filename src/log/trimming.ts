@@ -19,13 +19,12 @@ import type { Position } from "./shared-log.ts";
 
 /** Bytes that a record may take beside its body, at most. */
 const recordExtraBytes = 128;
-/** What of a witness's log is written again with its new reset, at most; fits into one batch of any WAL. */
-const rewrittenMaxBytes = limits.raftMessageMaxBytes;
 
 export class Trimming {
   readonly #wal: Wal;
   readonly #group: number;
   readonly #replica: ReplicaId;
+  /** What of a witness's log is written again with its new reset, at most; fits into one batch of any WAL. */
   readonly #rewrittenMaxBytes: number;
   readonly #keepsState: boolean | undefined;
   #checkpoint: Position = 0;
@@ -44,7 +43,7 @@ export class Trimming {
     this.#group = parts.group;
     this.#replica = parts.replica;
     this.#keepsState = parts.keepsState;
-    this.#rewrittenMaxBytes = Math.min(rewrittenMaxBytes, parts.entryMaxBytes);
+    this.#rewrittenMaxBytes = Math.min(limits.raftMessageMaxBytes, parts.entryMaxBytes);
   }
 
   /** The newest checkpoint that is durable. */

@@ -34,8 +34,6 @@ import { type OwnOperation, OwnOperations, restarted } from "./own-operations.ts
 import type { PartitionParts } from "./partition-parts.ts";
 import type { Source, Taker } from "./takers.ts";
 
-const maxRead = limits.batchMaxBytes;
-
 /** Operations. */
 const batchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
 
@@ -260,7 +258,7 @@ export class Partition {
     this.hasNews = false;
     if (this.#retired) return true;
     for (;;) {
-      const entries = this.log.committed(maxRead);
+      const entries = this.log.committed(limits.batchMaxBytes);
       if (entries.length === 0) break;
       for (const entry of entries) this.#apply.entry(entry, this.#waitingOf);
       if (this.#barriers.count > 0) this.#barriers.applied(this.#moment.position);

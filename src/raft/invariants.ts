@@ -9,32 +9,13 @@
 import { CommittedTerms } from "./committed-terms.ts";
 import { ConfigurationHistory, majorityHolds } from "./configuration-history.ts";
 import { type CopyView, firstOfTerm, termOf } from "./copy-view.ts";
+import { type Seen, changed, isInstalling, seenOf, unchangedTo } from "./seen-copy.ts";
 import { roles } from "./vocabulary.ts";
-import type { Configuration, Index, ReplicaId, Role, Term } from "./vocabulary.ts";
+import type { Index, ReplicaId, Term } from "./vocabulary.ts";
 
 /** Something that Raft promises is not so: the program is wrong. */
 export class InvariantError extends Error {
   override readonly name = "InvariantError";
-}
-
-/** A copy as it was seen last. */
-interface Seen {
-  view: CopyView;
-  term: Term;
-  vote: ReplicaId;
-  role: Role;
-  leader: ReplicaId;
-  committed: Index;
-  applied: Index;
-  base: Index;
-  last: Index;
-  lastTerm: Term;
-  durable: Index;
-  durableTerm: Term;
-  configuration: Configuration;
-  configurationIndex: Index;
-  /** A snapshot has replaced the log and is not durable or applied yet. */
-  installing: boolean;
 }
 
 /** What a term's entries follow: the entry before the first of them. */
@@ -43,14 +24,19 @@ interface TermStart {
   readonly before: Term;
 }
 
-/**
- * Whether an entry is on the disk of a copy that does not take it for durable yet: a core that has gone on to another term counts no acknowledgement of an earlier one, and the
- * answer that was to leave with it leaves all the same.
- */
-export type OnDisk = (id: ReplicaId, index: Index, term: Term | undefined) => boolean;
+/** What is known beyond what the copies show. */
+export interface Witnessed {
+  /**
+   * Whether an entry is on the disk of a copy that does not take it for durable yet: a core that has gone on to another term counts no acknowledgement of an earlier one, and the
+   * answer that was to leave with it leaves all the same.
+   */
+  readonly onDisk?: (id: ReplicaId, index: Index, term: Term | undefined) => boolean;
+  /** Every vote is seen: copies are looked at after each of their steps. */
+  readonly seesVotes?: boolean;
+}
 
 export class RaftInvariants {
-  readonly #onDisk: OnDisk;
+  readonly #witnessed: Witnessed;
   readonly #seen = new Map<ReplicaId, Seen>();
   /** Copies that are to be seen again as something that was read from disk. */
   readonly #restarted = new Set<ReplicaId>();
@@ -62,10 +48,12 @@ export class RaftInvariants {
   readonly #configurations = new ConfigurationHistory(violated);
   /** Leaders that have committed more, and as they were before. */
   readonly #counted: { readonly view: CopyView; readonly before: Seen }[] = [];
+  /** Leaders that have just begun, and as they were before. */
+  readonly #elected: { readonly view: CopyView; readonly before: Seen }[] = [];
   #begun = false;
 
-  constructor(onDisk: OnDisk = () => false) {
-    this.#onDisk = onDisk;
+  constructor(witnessed: Witnessed = {}) {
+    this.#witnessed = witnessed;
   }
 
   /**
@@ -80,6 +68,7 @@ export class RaftInvariants {
     }
     // All disks must have been looked at before.
     for (const { view, before } of this.#counted.splice(0)) this.#checkQuorum(view, before);
+    for (const { view, before } of this.#elected.splice(0)) this.#checkElected(view, before);
     this.#begun ||= copies.length > 0;
   }
 
@@ -122,7 +111,10 @@ export class RaftInvariants {
     this.#noteLeader(next);
     if (view.role === roles.leader) {
       if (before.role === roles.leader && before.term === view.term) checkAppendOnly(view, before);
-      else this.#checkComplete(view);
+      else {
+        this.#checkComplete(view);
+        if (this.#witnessed.seesVotes === true) this.#elected.push({ view, before });
+      }
       if (view.committed > before.committed) this.#counted.push({ view, before });
     }
     this.#checkCommitted(next, before.committed);
@@ -224,6 +216,22 @@ export class RaftInvariants {
     );
   }
 
+  /** Who leads has the votes of a majority, of each half of a joint configuration (thesis 4.3). Who has gone on to a later term may have voted for it. */
+  #checkElected(view: CopyView, before: Seen): void {
+    const { id, term } = view;
+    const voted = (member: ReplicaId): boolean => {
+      const seen = this.#seen.get(member);
+      return seen !== undefined && (seen.term > term || (seen.term === term && seen.vote === id));
+    };
+    if (majorityHolds(view.configuration, voted)) return;
+    if (majorityHolds(before.configuration, voted)) return;
+    const { voters, outgoing } = view.configuration;
+    throw violated(
+      "Elected By Majority (thesis 3.4, 4.3)",
+      `copy ${id} leads term ${term} by the votes of ${[...voters, ...outgoing].filter(voted).join(", ") || "nobody"} among the voters ${voters.join(", ")}${outgoing.length > 0 ? ` and ${outgoing.join(", ")}` : ""}`,
+    );
+  }
+
   /** A leader commits what a majority has on disk, and only entries of its own term by counting. */
   #checkQuorum(view: CopyView, before: Seen): void {
     const { id, committed, term } = view;
@@ -248,7 +256,7 @@ export class RaftInvariants {
   #holds(member: ReplicaId, index: Index, term: Term | undefined): boolean {
     const seen = this.#seen.get(member);
     if (seen === undefined) return false;
-    if (seen.durable < index) return this.#onDisk(member, index, term);
+    if (seen.durable < index) return this.#witnessed.onDisk?.(member, index, term) ?? false;
     return seen.view.baseIndex >= index || seen.view.termAt(index) === term;
   }
 
@@ -277,59 +285,6 @@ export class RaftInvariants {
 
 function violated(invariant: string, text: string): InvariantError {
   return new InvariantError(`${invariant}: ${text}`);
-}
-
-function seenOf(view: CopyView): Seen {
-  const { lastIndex, durable } = view;
-  return {
-    view,
-    term: view.term,
-    vote: view.vote,
-    role: view.role,
-    leader: view.leader,
-    committed: view.committed,
-    applied: view.applied,
-    base: view.baseIndex,
-    last: lastIndex,
-    lastTerm: termOf(view, lastIndex),
-    durable,
-    durableTerm: view.termAt(durable) ?? 0,
-    configuration: view.configuration,
-    configurationIndex: view.configurationIndex,
-    installing: false,
-  };
-}
-
-function changed(view: CopyView, seen: Seen): boolean {
-  return (
-    view.lastIndex !== seen.last ||
-    view.committed !== seen.committed ||
-    view.applied !== seen.applied ||
-    view.durable !== seen.durable ||
-    view.term !== seen.term ||
-    view.role !== seen.role ||
-    view.vote !== seen.vote ||
-    view.leader !== seen.leader ||
-    view.baseIndex !== seen.base ||
-    view.configurationIndex !== seen.configurationIndex ||
-    view !== seen.view ||
-    view.termAt(view.lastIndex) !== seen.lastTerm
-  );
-}
-
-/** Up to here the log is what it was: entries that were only added have changed nothing below. */
-function unchangedTo(view: CopyView, before: Seen): Index {
-  if (view.lastIndex < before.last) return 0;
-  return view.termAt(before.last) === before.lastTerm ? before.last : 0;
-}
-
-/** Whether a snapshot has replaced the log that the copy had, and its state is not there yet. */
-function isInstalling(view: CopyView, before: Seen): boolean {
-  const { baseIndex, applied, lastIndex } = view;
-  if (applied >= baseIndex) return false;
-  if (before.installing) return true;
-  // A log that was merely trimmed keeps its end.
-  return before.last < baseIndex || lastIndex === baseIndex || lastIndex < before.last;
 }
 
 /** Compaction, application, commitment and the end of the log stand in this order. */

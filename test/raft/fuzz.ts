@@ -47,7 +47,7 @@ export class CoreFuzz {
   readonly #random: SeededRandom;
   readonly #cores: Cores;
   readonly #rates: Rates;
-  readonly #invariants = new RaftInvariants();
+  readonly #invariants = new RaftInvariants({ seesVotes: true });
   readonly #witnesses: ReadonlySet<number>;
   #token = 0;
   /** Token → what was known to be committed when it was asked. */

@@ -347,3 +347,32 @@ suite("the invariants of Raft, on what is wrong", () => {
     });
   }
 });
+
+/** Copy 1 leads term 1 after these have voted for it; what the look at that says. */
+function elected(votes: readonly number[], configuration = three): () => void {
+  const invariants = new RaftInvariants({ seesVotes: true });
+  const copies = [1, 2, 3, 4].map((id) => new WrittenCopy(id));
+  for (const copy of copies) copy.configuration = configuration;
+  invariants.observe(copies);
+  for (const copy of copies) {
+    copy.term = 1;
+    if (votes.includes(copy.id)) copy.vote = 1;
+  }
+  invariants.observe(copies);
+  copies[0]?.lead(1);
+  return () => invariants.observe(copies);
+}
+
+suite("the invariants of Raft, where every vote is seen", () => {
+  test("Elected By Majority (thesis 3.4): half of the votes are none", () => {
+    assertFinds(elected([1]), /^Elected By Majority/);
+    elected([1, 3])();
+  });
+
+  test("Elected By Majority (thesis 4.3): a joint configuration needs both majorities", () => {
+    const joint = { ...three, voters: [1, 3, 4], outgoing: [1, 2, 3] };
+    assertFinds(elected([1, 4], joint), /^Elected By Majority/);
+    assertFinds(elected([1, 2], joint), /^Elected By Majority/);
+    elected([1, 3], joint)();
+  });
+});

@@ -8,7 +8,7 @@ import {
   leaveJoint,
 } from "../../src/raft/membership-change.ts";
 import { unlimited } from "../../src/raft/vocabulary.ts";
-import { Cores, messageTypes, roles } from "./cores.ts";
+import { Cores, type CoresOptions, messageTypes, roles } from "./cores.ts";
 
 function change(
   cores: Cores,
@@ -23,6 +23,25 @@ function change(
 
 function propose(cores: Cores, id: number, wanted: ConfigurationChange): void {
   assert.equal(cores.raft(id).propose([{ kind: 1, data: encodeChange(wanted) }]), undefined);
+}
+
+/** Copy 1 leads in a joint configuration: 1, 4 and 5 come in, 1, 2 and 3 go out. */
+function inJoint(options: CoresOptions = {}): Cores {
+  const cores = new Cores({ ...options, others: [4, 5] });
+  cores.elect(1);
+  const wanted: ConfigurationChange = {
+    transition: "explicit",
+    changes: [
+      { kind: changeKinds.addVoter, replica: 4 },
+      { kind: changeKinds.addVoter, replica: 5 },
+      { kind: changeKinds.remove, replica: 2 },
+      { kind: changeKinds.remove, replica: 3 },
+    ],
+  };
+  propose(cores, 1, wanted);
+  cores.settle();
+  assert.deepEqual(cores.raft(1).configuration.outgoing, [1, 2, 3]);
+  return cores;
 }
 
 suite("raft: membership", () => {
@@ -59,20 +78,7 @@ suite("raft: membership", () => {
   });
 
   test("thesis 4.3: in a joint configuration both majorities are needed", () => {
-    const cores = new Cores({ others: [4, 5] });
-    cores.elect(1);
-    const wanted: ConfigurationChange = {
-      transition: "explicit",
-      changes: [
-        { kind: changeKinds.addVoter, replica: 4 },
-        { kind: changeKinds.addVoter, replica: 5 },
-        { kind: changeKinds.remove, replica: 2 },
-        { kind: changeKinds.remove, replica: 3 },
-      ],
-    };
-    propose(cores, 1, wanted);
-    cores.settle();
-    assert.deepEqual(cores.raft(1).configuration.outgoing, [1, 2, 3]);
+    const cores = inJoint();
     cores.isolate(2);
     cores.isolate(3);
     const { committed } = cores.raft(1);
@@ -84,6 +90,34 @@ suite("raft: membership", () => {
     propose(cores, 1, leaveJoint);
     cores.settle();
     assert.deepEqual(cores.raft(1).configuration.voters, [1, 4, 5]);
+  });
+
+  test("thesis 4.3, 6.4: in a joint configuration both majorities must confirm a read", () => {
+    for (const unheard of [
+      [2, 3],
+      [4, 5],
+    ]) {
+      const cores = inJoint();
+      for (const id of unheard) cores.isolate(id);
+      cores.raft(1).readIndex(7);
+      cores.tick([1], 3);
+      assert.deepEqual(cores.reads.get(1), [], `without ${unheard.join(" and ")}`);
+      cores.heal();
+      cores.tick([1]);
+      assert.deepEqual(cores.reads.get(1), [{ token: 7, index: cores.raft(1).committed }]);
+    }
+  });
+
+  test("thesis 4.3, 6.2: in a joint configuration a leader that hears from one majority only steps down", () => {
+    for (const unheard of [
+      [2, 3],
+      [4, 5],
+    ]) {
+      const cores = inJoint({ checkQuorum: true });
+      for (const id of unheard) cores.isolate(id);
+      cores.tick([1], 21);
+      assert.equal(cores.raft(1).role, roles.follower, `without ${unheard.join(" and ")}`);
+    }
   });
 
   test("thesis 4.3: a joint configuration is left also when the leader that entered it is lost", () => {
@@ -229,6 +263,25 @@ suite("raft: witnesses (DESIGN §9)", () => {
     cores.tick(undefined, 5);
     assert.equal(cores.raft(3).trimLimit, 6);
     assert.equal(new Cores().raft(1).trimLimit, unlimited);
+  });
+
+  test("a witness that has started again trims nothing before it has heard from a leader", () => {
+    const cores = new Cores(twoAndWitness);
+    cores.elect(1);
+    cores.isolate(2);
+    for (let i = 0; i < 5; i++) cores.propose(1, `${i}`);
+    cores.settle();
+    cores.tick([1, 3], 2);
+    cores.isolate(3);
+    cores.start(3);
+    cores.settle();
+    assert.equal(cores.raft(3).applied, 6);
+    cores.compact(3);
+    assert.equal(cores.raft(3).baseIndex, 0);
+    cores.heal();
+    cores.tick(undefined, 5);
+    cores.compact(3);
+    assert.equal(cores.raft(3).baseIndex, 6);
   });
 
   test("a witness that is new gets the log's beginning, not a state", () => {

@@ -277,6 +277,19 @@ suite("raft: reads (thesis 6.4)", () => {
     assert.deepEqual(cores.reads.get(1), [{ token: 7, index: 2 }]);
   });
 
+  test("learners confirm no read, however many they are", () => {
+    const cores = new Cores({ learners: [4, 5, 6] });
+    cores.elect(1);
+    cores.isolate(2);
+    cores.isolate(3);
+    cores.raft(1).readIndex(7);
+    cores.tick([1], 3);
+    assert.deepEqual(cores.reads.get(1), []);
+    cores.heal();
+    cores.tick([1]);
+    assert.deepEqual(cores.reads.get(1), [{ token: 7, index: 1 }]);
+  });
+
   test("a late answer to an earlier round confirms no later read", () => {
     const cores = new Cores();
     cores.elect(1);

@@ -202,7 +202,7 @@ suite("the runs of a cluster", () => {
     const hosts = new Set<number>();
     let witnesses = 0;
     for (let seed = 0; seed < 300; seed++) {
-      const swarm = drawSwarm(new SeededRandom(seed));
+      const swarm = drawSwarm(new SeededRandom(seed), new SeededRandom(seed));
       for (const name of Object.keys(swarm.faultEveryMs)) faults.add(name);
       hosts.add(swarm.hosts);
       if (swarm.witness) witnesses++;
