@@ -140,6 +140,16 @@ suite("once (DESIGN §8)", () => {
     });
   });
 
+  test("P3: an operation that is remembered at the end of the ten minutes makes nobody forget", () => {
+    const replica = newReplica();
+    const requests = [versionSeven(start, 1), "text"].map((id) => withId(id, set(id, "x")));
+    const first = replica.apply({ timestamp: start, requests });
+    replica.one(start + 0.9 * windowMs, withId("nine minutes later", set("b", "x")));
+    replica.one(start + windowMs, withId("ten minutes later", set("b", "y")));
+    assert.deepEqual(replica.apply({ timestamp: start + windowMs, requests }), first);
+    assert.equal(replica.stack.once.count, 4);
+  });
+
   test("an id of version 7 that is old but above the horizon has not run: it runs", () => {
     const replica = newReplica();
     const id = versionSeven(start - 10 * windowMs, 1);

@@ -119,6 +119,24 @@ suite("a checkpoint of a peer takes the place of a state", () => {
     await cluster.stop();
   });
 
+  test("P7: the copy numbers its batches on from before, so that an old one of its own that turns up answers nobody else", async () => {
+    const story = await farBehind(true);
+    const { cluster, behind } = story;
+    const { sequence } = behind.partition();
+    assert.ok(sequence > 0, "it has written batches");
+    behind.cutOff = false;
+    await cluster.run(2_000);
+    assert.deepEqual(behind.installed, [true]);
+    (await cluster.leader()).node.groups[0]?.transferLeadership(behind.number + 1);
+    await cluster.run(1_000);
+    assert.equal(await cluster.leader(), behind);
+    const asked = behind.ask(set(90));
+    await cluster.run(100);
+    assert.equal(codeOf({ outcome: asked.answers[0] }), "record");
+    assert.ok(behind.partition().sequence > sequence);
+    await cluster.stop();
+  });
+
   test("the copy that has it may lead, and knows of no number twice", async () => {
     const story = await farBehind(false);
     const { cluster, behind } = story;

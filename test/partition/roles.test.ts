@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { limits } from "../../src/base/limits.ts";
+import { detached } from "../../src/machines/owner.ts";
+import { queueOperation } from "../../src/machines/queues/queue-operation.ts";
 import { SimulatedClock } from "../../simulator/simulated-clock.ts";
 import { digestBatch, foreignBatch, writeDelete } from "./foreign-batch.ts";
 import { PartitionWorld, set } from "./partition-world.ts";
@@ -81,6 +83,45 @@ suite("a copy that begins to lead", () => {
     await world.run();
     assert.equal(world.partition.leads, true);
     assert.equal(world.partition.admit(), undefined);
+  });
+
+  test("P4: gives back at once what earlier runs of its node hold, and only that, before it takes anything", async () => {
+    const world = await openFollowing();
+    world.log.lose(2);
+    const queue = "q";
+    const task = { queue, payload: Buffer.from("x") };
+    const operations = [
+      queueOperation("queue.create", { queue }, detached),
+      queueOperation("queue.push", task, detached),
+      queueOperation("queue.push", task, detached),
+      queueOperation("queue.pop", { queue }, { node: 1, run: 99, connection: 1 }),
+      queueOperation("queue.pop", { queue }, { node: 2, run: 99, connection: 1 }),
+    ];
+    world.log.receive(
+      0,
+      foreignBatch(
+        { writer: 99, sequence: 1, timestamp: world.clock.wallMs() },
+        (writer) => {
+          for (const operation of operations) {
+            writer.begin(operation.code, undefined);
+            operation.encode(writer);
+            writer.end();
+          }
+        },
+        operations.length,
+      ),
+    );
+    world.log.win();
+    world.log.commit();
+    await world.run();
+    assert.equal(world.partition.stack.queues.totals.leased, 2);
+    assert.equal(world.partition.admit()?.code, "NOTLEADER");
+    world.log.commit();
+    await world.run();
+    const { waiting, leased } = world.partition.stack.queues.totals;
+    assert.deepEqual([waiting, leased], [1, 1]);
+    assert.equal(world.partition.admit(), undefined);
+    assert.equal(world.clock.monotonicMs(), 0);
   });
 
   test("log time goes on from the log's last timestamp when that is ahead of its wall clock", async () => {
