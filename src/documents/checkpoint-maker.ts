@@ -58,6 +58,8 @@ export class Unplaced {
 
 export interface MadeCheckpoint {
   readonly content: CheckpointContent;
+  /** What it has stands in the journal up to here. */
+  readonly index: number;
   /** It is durable: what it has leaves memory. */
   written(): void;
 }
@@ -66,6 +68,8 @@ export interface CheckpointFacts {
   readonly clock: Clock;
   readonly document: Document;
   readonly unplaced: Unplaced;
+  /** The last journal entry that is closed: what comes now goes into later ones. */
+  readonly closed: number;
   readonly begin: CheckpointHead["begin"];
   /** Places in the order file so far. */
   readonly ordered: number;
@@ -111,7 +115,8 @@ export async function makeCheckpoint(facts: CheckpointFacts): Promise<MadeCheckp
       head: {
         name,
         source: replica.source,
-        index,
+        // More of the document may come into the entry that is gathered now, which the files must not be said to have.
+        index: Math.min(index, facts.closed),
         counts: [...counts],
         cuts,
         restoreFrom,
@@ -124,6 +129,7 @@ export async function makeCheckpoint(facts: CheckpointFacts): Promise<MadeCheckp
       orderAnew,
       inNewFiles: false,
     },
+    index,
     written: () => {
       for (const { source, id } of placed) unplaced.remove(source, id);
       if (document.replica === replica) {

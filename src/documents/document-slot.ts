@@ -222,10 +222,11 @@ export class DocumentSlot {
         clock: this.#host.clock,
         document,
         unplaced: this.#unplaced,
+        closed: journal.next - 1,
         begin: this.store.head?.begin ?? { history: 1, order: 1 },
         ordered: this.store.order.last,
       });
-      await journal.whenDurable(made.content.head.index);
+      await journal.whenDurable(made.index);
       const { historyDays: days, clock } = this.#host;
       const nowMs = clock.wallMs();
       await this.store.write(

@@ -39,6 +39,15 @@ export interface OpenedStore {
   readonly damage: TrubaError | undefined;
 }
 
+/** What was put aside while the document was damaged is not in its files: as they are now they would be taken for all of it. */
+function wasDamaged(directory: string, nextRescued: number): TrubaError | undefined {
+  if (nextRescued === 1) return undefined;
+  return new TrubaError(
+    "DOCUMENTDAMAGED",
+    `${directory}: the document was damaged before, and what the journal had of it then is in rescued-${nextRescued - 1}; move the directory away, and it comes back from peers`,
+  );
+}
+
 export function openStore(parts: StoreParts): OpenedStore {
   const { files, directory, logger } = parts;
   const names = files.listSync(directory);
@@ -66,7 +75,10 @@ export function openStore(parts: StoreParts): OpenedStore {
           "a checkpoint is damaged; the one before it and history make up for it",
         );
       const found: FoundFiles = { head: whole, newest, base: number, nextFile };
-      return { store: new DocumentStore(parts, found), damage: undefined };
+      return {
+        store: new DocumentStore(parts, found),
+        damage: wasDamaged(directory, nextFile.rescued),
+      };
     } catch (error) {
       if (!(error instanceof TrubaError)) throw error;
       damage ??= error;

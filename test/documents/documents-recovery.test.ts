@@ -205,6 +205,24 @@ suite("damaged heads of checkpoints (P7)", () => {
     assert(bytes.includes('"/last"'));
     await node.stop();
   });
+
+  test("what was rescued is not forgotten: the document is refused, also when its files can be read again", async () => {
+    const world = openWorld();
+    const node = await world.open();
+    await node.documents.patch("notes", add("/a", 1));
+    await node.documents.patch("other", add("/a", 1));
+    assert(await node.checkpoint());
+    await node.stop();
+    const path = `data/documents/${directoryOf("notes")}/rescued-1`;
+    world.files.openSync(path, "create").closeSync();
+    const again = await world.open();
+    await assert.rejects(again.documents.read("notes"), {
+      code: "DOCUMENTDAMAGED",
+      message: /rescued-1; move the directory away/,
+    });
+    assert.equal((await again.documents.read("other")).text, '{"a":1}');
+    await again.stop();
+  });
 });
 
 suite("documents and memory (P8)", () => {
