@@ -197,7 +197,8 @@ export class DocumentSlot {
       {
         name: this.name,
         source: this.source,
-        index: this.index,
+        // What comes into the entry that is gathered now is not in it.
+        index: Math.min(this.index, this.#host.journal.next - 1),
         counts: base.sources.map(({ source, count }) => [source, count] as const),
         cuts: base.evictions.flatMap(({ source, cut }): (readonly [Source, number])[] =>
           cut === undefined ? [] : [[source, cut]],

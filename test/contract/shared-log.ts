@@ -203,6 +203,7 @@ export function sharedLogContract(name: string, make: () => Promise<LogUnderTest
       drain(log, oneMegabyte);
       const before = log.status();
       assert.equal(before.role, "leader");
+      assert.equal(log.leadingTerm, before.term);
       assert.equal(before.committed, before.last);
       void log.append(batch(0));
       assert.equal(log.status().last, before.last + 1);
@@ -246,6 +247,7 @@ export function sharedLogContract(name: string, make: () => Promise<LogUnderTest
         assert.equal(await codeOf(log.resetTo(5, Buffer.alloc(0))), "STOPPED");
         assert.equal(await codeOf(log.barrier()), "STOPPED");
         assert.equal(log.status().role, "stopped");
+        assert.equal(log.leadingTerm, 0);
         assert.ok(told);
         await settle();
         assert.deepEqual(textsOf(drain(log, oneMegabyte)), ["batch 0"]);
