@@ -145,7 +145,8 @@ export class PartitionWorld<L extends SharedLog = MemoryLog> implements OutcomeS
     this.clock.soon(() => {
       this.#woken = false;
       if (this.sealing) this.partition.seal();
-      this.partition.applyConfirmed(Infinity);
+      // As the node's turns do.
+      if (this.partition.hasNews) this.partition.applyConfirmed(Infinity);
     });
   }
 }
